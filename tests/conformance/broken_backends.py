@@ -1,4 +1,4 @@
-"""Backends that misbehave, for the command to survive: the toy of examples/, each with another `tanh`."""
+"""Faulty variants of the toy backend of examples/, which `luxport conformance` must report without failing itself."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations
@@ -58,7 +58,7 @@ compiling = SimpleNamespace(**{**vars(toy), "name": "compiling", "capabilities":
 
 
 def __getattr__(name: str) -> Any:
-    """`only_here` is no backend in the processes that run checks."""
+    """Return the backend `only_here` in the main process; it is missing in the processes that run checks."""
     if name == "only_here" and parent_process() is None:
         return SimpleNamespace(**{**vars(toy), "name": "only_here"})
     raise AttributeError(f"there is no {name} here")

@@ -1,4 +1,4 @@
-"""Modules that only the processes started by the tests import: their neighbor in examples/ is on the path there."""
+"""Do not collect broken_backends.py, as only tests put examples/ on the path; restore the known backends."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ collect_ignore = ["broken_backends.py"]
 
 @pytest.fixture(autouse=True)
 def unchanged_backends() -> Iterator[None]:
-    """Backends that the command takes by their place, and makes known, are gone after the test, as they were before."""
+    """Remove the backends that a test made known, such as those that the command loads by ``module:name``."""
     before = set(KNOWN.by_name)
     yield
     for name in set(KNOWN.by_name) - before - set(KNOWN.named):

@@ -1,4 +1,4 @@
-"""`luxport conformance`: on a backend from outside, on broken ones, and what it writes."""
+"""Test `luxport conformance` on a third-party backend and on faulty ones, and the reports that it writes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that are started from here find these modules as well."""
+    """Put examples/ and this folder on the path, which processes that the tests start inherit."""
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
@@ -100,7 +100,7 @@ def test_peers_are_information(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert checks["peer_gradient-LSTMCell_1-keras@numpy"]["remark"] == "no counterpart: differentiates nothing on numpy"
     assert checks["peer-GRUv3_1-torch.nn"]["outcome"] == "no counterpart"
     assert 0.0 < checks["peer-GRUv3_1-keras@numpy"]["ulps"] < 8.0, "GRU(reset_after=False)"
-    # In training PyTorch's running variance is that of luxport, and Keras's is n / (n - 1) times smaller.
+    # PyTorch updates the running variance as luxport does; Keras's batch variance is smaller by (n - 1) / n.
     assert checks["peer_training-BatchNorm_1-torch.nn"]["ulps"] < 8.0
     assert checks["peer_training-BatchNorm_1-keras@numpy"]["ulps"] > 1e4
     assert checks["peer_training-BatchNorm_1-keras@numpy"]["differences"][-1] == "biased running variance"
@@ -171,7 +171,7 @@ def test_the_command_is_installed() -> None:
 
 
 def test_a_backend_without_double_precision_and_complex_numbers(capsys: pytest.CaptureFixture[str]) -> None:
-    """What it has not is left out, said first, and nothing of the rest asks for it."""
+    """Checks that need a missing capability are left out and reported; the other checks do not use it."""
     arguments = ["--backend", "broken_backends:narrow", "--jobs", "1", "--layer=-narrow"]
     assert main(["conformance", *arguments]) == 0, capsys.readouterr().out
     told = capsys.readouterr()
@@ -181,14 +181,14 @@ def test_a_backend_without_double_precision_and_complex_numbers(capsys: pytest.C
 
 
 def test_a_probe_that_raises_is_a_finding() -> None:
-    selection = Selection(("broken_backends:unsure",), pattern="^values-Dense_1-")  # which asks for no probe
+    selection = Selection(("broken_backends:unsure",), pattern="^values-Dense_1-")  # which needs no probe
     found = {finding.id: finding.complaint for finding in collect_findings(selection, jobs=1)}
     complaint = found["probe.gradients-unsure"] or ""
     assert "Traceback" in complaint and "ZeroDivisionError" in complaint
     assert [name for name, said in found.items() if said] == ["probe.gradients-unsure"]
     assert "values-Dense_1-unsure-float32" in found, "the run goes on"
     line = next(list_gaps(get_backend(selection.load().backends[0]), ()))
-    # Of which kind depends on who owned the toy's arrays first in this process.
+    # The type of the error depends on which backend first registered the toy's arrays in this process.
     assert re.match(r"unsure may have gradients: the probe raised \w+, see below: checks of \d+ ", line)
 
 
@@ -288,5 +288,5 @@ def test_equal_complaints_are_told_once() -> None:
 
 
 def test_the_toy_is_short() -> None:
-    """The tutorial promises a backend in under 60 lines."""
+    """The tutorial says that the backend has fewer than 60 lines."""
     assert len((ROOT / "examples" / "toy_backend.py").read_text().splitlines()) < 60

@@ -1,4 +1,4 @@
-"""MLX: a sample of the suite, and what is its alone. `make mlx` runs all of the suite on it."""
+"""Test MLX by a sample of the suite, which `make mlx` runs as a whole, and test features that only MLX has."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_sample(check: Check) -> None:
 
 @pytest.mark.parametrize("check", [*list_checks(["mlx"], pattern=KERNELS)], ids=lambda check: check.id)
 def test_kernels_for_gpus(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What runs on a GPU alone, as it is slower than the definition here, means the same."""
+    """Kernels that are enabled only on GPUs, as they are slower than the definitions on CPUs, give the same results."""
     for family in ("attention", "conv", "normalization"):
         monkeypatch.setattr(import_module(f"luxport_mlx.ops.{family}"), "have_kernels", lambda: True)
     assert check.run() < float("inf")
@@ -61,7 +61,7 @@ def test_a_gradient_of_ones_own_is_kept_under_vmap() -> None:
     of_x, of_w = mx.grad(loss, argnums=(0, 1))(x, w)
     assert of_x.tolist() == [[30.0, 30.0], [30.0, 30.0]]
     assert of_w.item() == 1000.0
-    # Of a gradient: forward and backward as they are written, 100 w * 10 of x.
+    # A second derivative runs through the custom forward and backward: 100 w * 10 of x.
     second = luxport.grad(lambda w: luxport.grad(lambda x: (product(x, w) ** 2).sum())(mx.array(2.0)))(w)
     assert second.item() != 0.0
 
@@ -125,7 +125,7 @@ def test_the_suite_says_what_is_left_out() -> None:
 
 
 def test_a_compiled_program_begins_to_run_when_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody looks at a number, a loop of training would otherwise remember all its steps."""
+    """Otherwise a training loop that reads no number would keep the graphs of all its steps."""
     begun: list[Any] = []
     start = mx.async_eval
 
@@ -139,5 +139,5 @@ def test_a_compiled_program_begins_to_run_when_it_is_called(monkeypatch: pytest.
     for _ in range(4):
         x, _ = step(x)
     assert begun == [2] * 4
-    assert mx.grad(lambda x: step(x)[0].sum())(x).tolist() == [0.5] * 3  # part of another program: that one begins
+    assert mx.grad(lambda x: step(x)[0].sum())(x).tolist() == [0.5] * 3  # inside another program nothing is started
     assert begun == [2] * 4

@@ -1,4 +1,4 @@
-"""Peers: differences that have a name, tables that are whole, an adapter of one's own, results as data."""
+"""Test peers: named differences, complete tables of layers, a user's own adapter, and results as data."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_kind_is_shown() -> None:
 
 @pytest.mark.parametrize("library", ["keras", "torch"])
 def test_readers_and_tables_convert_by_the_same_functions(library: str) -> None:
-    """`from_torch` and `from_keras` read by what the peers' tables write by."""
+    """The readers `from_torch` and `from_keras` use the same functions for conversion as the tables of peers."""
     converters = set(import_module(f"luxport.porting.{library}.conventions").__all__)
 
     def used_in(folder: str, files: str) -> set[str]:
@@ -74,7 +74,7 @@ def test_readers_and_tables_convert_by_the_same_functions(library: str) -> None:
 
 
 def test_tables_of_jax_and_differences_convert_by_the_same_functions() -> None:
-    """What JAX's libraries have otherwise is one function each, which a table calls and the line of a difference."""
+    """Each convention of JAX's libraries is one function, which a table calls and a difference names."""
     names = set(jax_conventions.__all__)
     folder = Path(jax_conventions.__file__).parent
     called = {
@@ -91,7 +91,7 @@ def test_tables_of_jax_and_differences_convert_by_the_same_functions() -> None:
 
 
 def test_what_haiku_has_otherwise_is_what_it_documents() -> None:
-    """Its documents' equations, written once more: i, g, f, o with f = sigmoid(f + 1); h' = (1 - z) h + z a."""
+    """Compare with the equations in Haiku's documentation: i, g, f, o, f = sigmoid(f + 1); h' = (1 - z) h + z a."""
     draw = np.random.Generator(np.random.Philox(2))
     cell, x = luxport.LSTMCell(3, 2, use_recurrent_bias=False), draw.normal(size=(4, 3))
     ps, st = luxport.setup(0, cell, backend="numpy")
@@ -143,7 +143,7 @@ def test_what_keras_has_otherwise_goes_there_and_back() -> None:
 
 
 def test_every_layer_has_a_word_in_each_table() -> None:
-    """A new layer is visible: it has a counterpart, or a reason why there is none, in `luxport_conformance.peers`."""
+    """Every layer has a counterpart, or a reason why there is none, in each table of `luxport_conformance.peers`."""
     for name in PEERS:
         peer = find_peer(name)
         assert not set(peer.layers) & set(peer.none), name
@@ -174,7 +174,7 @@ def test_a_difference_without_a_name_is_refused() -> None:
 
 
 def test_gradients_of_a_peer_are_compared() -> None:
-    """PyTorch's own Dense agrees to a few units in the last place; one that detaches its weight does not."""
+    """Gradients of PyTorch's Linear agree to a few units in the last place; those of a detached weight do not."""
     torch_nn = find_peer("torch.nn")
 
     def build_detached(layer: luxport.Dense, x: object, st: object) -> Counterpart:

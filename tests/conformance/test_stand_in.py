@@ -1,4 +1,4 @@
-"""CuPy's backend on a machine without a GPU: the suite runs its lines on a stand-in, which has NumPy's numbers."""
+"""Test CuPy's backend on a machine without a GPU: the suite runs it on a stand-in for CuPy made of NumPy."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ STAND_IN = Path(__file__).parent / "cupy_stand_in"
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Return the variables of a process in which the stand-in has CuPy's name; here it has another."""
+    """Return the environment of a process that imports the stand-in, copied to a folder named cupy, as CuPy."""
     shutil.copytree(STAND_IN, tmp_path / "cupy")
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
 

@@ -1,1 +1,1 @@
-collect_ignore = ["suite_adapter.py"]  # importing it changes what every tensor shows as its shape
+collect_ignore = ["suite_adapter.py"]  # importing it patches the shape of every tensor

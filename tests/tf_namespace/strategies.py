@@ -1,4 +1,4 @@
-"""Arrays for the tests: NumPy arrays drawn by hypothesis, and the same values as tensors."""
+"""Hypothesis strategies for NumPy arrays, and the comparison of tensors with NumPy arrays."""
 
 from typing import Any
 

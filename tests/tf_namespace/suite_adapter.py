@@ -1,6 +1,6 @@
 """`luxport_tf.xp` as data-apis/array-api-tests can use it: ``ARRAY_API_TESTS_MODULE=suite_adapter``.
 
-The suite compares ``x.shape`` with tuples by means that a `tf.TensorShape` does not answer, so eager
+The suite compares ``x.shape`` with tuples in ways that a `tf.TensorShape` does not support, so eager
 tensors show their shape as a tuple here (with a TensorShape's methods, which TensorFlow itself calls).
 With LUXPORT_TF_OPERATORS=1 in the environment the tensors' operators are patched too.
 """

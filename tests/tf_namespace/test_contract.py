@@ -1,4 +1,4 @@
-"""What the namespace promises beyond values: errors, types, dynamic shapes, and that nothing global changes."""
+"""Test the namespace's errors, types and dynamic shapes, and that it changes no global behavior of TensorFlow."""
 
 import inspect
 import logging
@@ -110,7 +110,7 @@ def compiled(function, *specs, jit=False):
 
 @pytest.mark.parametrize("jit", [False, True])
 def test_nan_survives_compilation(jit):
-    """XLA's own reductions and maxima pass over NaN."""
+    """XLA's own reductions and maxima ignore NaN."""
     x = tf.constant([1.0, math.nan, 2.0])
     y = tf.constant([math.nan, 1.0, 1.0])
 
@@ -155,7 +155,7 @@ def test_variables_are_arrays():
 
 
 def test_half_types_do_not_overflow_in_means():
-    x = xp.ones(90_000, dtype=xp.float16)  # more than float16 can count
+    x = xp.ones(90_000, dtype=xp.float16)  # the sum, 90,000, is above float16's largest number
     assert xp.mean(x).numpy() == 1
     assert xp.var(x).numpy() == 0
     x = xp.asarray([[2.0, 1.0], [1.0, 2.0]], dtype=xp.float16)
@@ -191,7 +191,7 @@ def keras_run():
 
 
 def tensorflow_habits():
-    """Some of what TensorFlow does in its own way, and must go on doing."""
+    """Assert some behaviors of TensorFlow that differ from the standard and must not change."""
     with pytest.raises((TypeError, tf.errors.InvalidArgumentError)):
         _ = WHOLE + FLOATS
     assert (WHOLE / 2).dtype == tf.float64
@@ -224,7 +224,7 @@ def test_patched_operators(operators):
     assert (FLOATS + tf.constant(1.0, tf.float64)).dtype == xp.float64
     assert (WHOLE << 2).numpy().tolist() == [4, 8, 12]
     assert (1 + WHOLE).dtype == xp.int32
-    assert (WHOLE / 2).dtype == tf.float64  # the standard leaves it open: as TensorFlow has it
+    assert (WHOLE / 2).dtype == tf.float64  # the standard leaves this dtype open; it is TensorFlow's
     assert (-tf.constant([1], tf.uint8)).numpy() == 255
     assert FLOATS.T.shape == (3, 2) and FLOATS.size == 6
     assert FLOATS.__array_namespace__() is xp
@@ -263,7 +263,7 @@ def test_patched_operators_in_graphs(operators):
 
 
 def test_autograph_has_nothing_to_say():
-    """Of a user's function it rewrites what that calls, and it cannot read all of ours."""
+    """AutoGraph also converts the functions that a user's function calls, and warns of those that it cannot parse."""
     said: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]

@@ -98,7 +98,7 @@ def test_unary(name, data):
     kind, low, high = UNARY[name]
     x = data.draw(arrays(KINDS[kind], shapes(), low, high))
     if x.dtype.kind == "c" and name == "acosh":
-        x = x.real + 0j  # NumPy and TensorFlow choose the other side of the cut for a negative imaginary part
+        x = x.real + 0j  # NumPy and TensorFlow choose different sides of the cut for a negative imaginary part
         x = x.astype(np.complex64)
     agree(getattr(xp, name)(xp.asarray(x)), getattr(oracle, name)(x))
 
@@ -106,7 +106,7 @@ def test_unary(name, data):
 def _same_kind(kind):
     groups = [KINDS["bool"], KINDS["integer"], KINDS["real floating"], KINDS["floating"]]
     pairs = [(a, b) for group in groups for a in group for b in group if a in KINDS[kind] and b in KINDS[kind]]
-    # The standard promotes uint64 with no signed type; NumPy makes them float64.
+    # The standard does not promote uint64 with signed integers, which NumPy promotes to float64.
     return [(a, b) for a, b in pairs if (np.result_type(a, b).kind == "f") <= ("float" in a + b)]
 
 
@@ -176,11 +176,11 @@ def test_nextafter_of_half_types(name):
     x = xp.asarray([1.0, 1.0, -1.0, -1.0, 0.0, 0.0, 2.0, math.nan], dtype=dtype)
     to = xp.asarray([2.0, 0.0, -2.0, 0.0, 1.0, -1.0, 2.0, 0.0], dtype=dtype)
     tiny = xp.finfo(dtype).smallest_normal * eps
-    want = [1 + eps, 1 - eps / 2, -1 - eps, -1 + eps / 2, tiny, -tiny, 2.0, math.nan]  # by the formats' definition
+    want = [1 + eps, 1 - eps / 2, -1 - eps, -1 + eps / 2, tiny, -tiny, 2.0, math.nan]  # by definition of the formats
     np.testing.assert_array_equal(xp.nextafter(x, to).numpy().astype(np.float64), want)
 
 
-# TensorFlow has no kernel for these: NumPy's modular arithmetic is the reference.
+# TensorFlow has no kernels for these; the results must wrap modulo 2**bits as NumPy's do.
 @pytest.mark.parametrize("name", KINDS["integer"])
 def test_integers_wrap_as_in_numpy(name):
     info = np.iinfo(name)
@@ -205,7 +205,7 @@ def test_integers_wrap_as_in_numpy(name):
 
 
 def test_zeros_keep_their_sign():
-    tf.constant(-0.0)  # TensorFlow's cache of eager scalars would hand this out for 0.0
+    tf.constant(-0.0)  # TensorFlow's cache of eager scalars would return this one for 0.0
     assert not xp.signbit(xp.asarray(0.0)).numpy()
     assert xp.signbit(xp.asarray(-0.0)).numpy()
     one = xp.asarray([1.0])

@@ -24,7 +24,7 @@ def square(x):
 
 
 def inner(x):
-    """Values within (-1, 1)."""
+    """Map x to values within (-1, 1)."""
     return 0.9 * xp.tanh(x)
 
 
@@ -160,7 +160,7 @@ ALGEBRA = {
     "vector_norm": lambda x, y: xp.linalg.vector_norm(x, axis=1),
     "vector_norm of order 3": lambda x, y: xp.linalg.vector_norm(x, ord=3),
 }
-# No XLA kernel in TensorFlow.
+# TensorFlow has no XLA kernels for these.
 NOT_IN_XLA = {
     "det": lambda x, y: xp.linalg.det(square(x)),
     "eigvals": lambda x, y: xp.sum(xp.linalg.eigvals(square(x))),
@@ -169,13 +169,13 @@ NOT_IN_XLA = {
     "unique_values": lambda x, y: xp.unique_values(x),
 }
 SLOW_IN_XLA = ("pinv", "svdvals")  # ten seconds of compilation each
-# TensorFlow's gradients of these want the sizes of the matrices.
+# TensorFlow's gradients of these need matrices of known sizes.
 NEED_SIZES = ("pinv", "qr")
 CASES = ELEMENTWISE | STRUCTURE | ALGEBRA | NOT_IN_XLA
 
 
 def weighted(result):
-    """A real number that depends on every part of the result."""
+    """Return a weighted sum of the real and imaginary parts of all entries of the result."""
     weights = xp.cos(xp.reshape(xp.arange(tf.size(result), dtype=xp.float64), tf.shape(result)) + 1)
     total = xp.sum(weights * xp.real(result))
     return total + xp.sum(weights * weights * xp.imag(result))
@@ -209,7 +209,7 @@ def check(run, call, seed):
     assert isinstance(gy, tf.Tensor) and gy.shape == y.shape
     np.testing.assert_allclose(float(value), float(weighted(call(x, y))), rtol=1e-9)
     along = float(xp.sum(gx * dx) + xp.sum(gy * dy))
-    # Central differences err by step² and by rounding over step: some 1e-8 of values of a few dozen.
+    # Central differences have errors of about step² and eps / step: about 1e-8 for values of a few dozen.
     np.testing.assert_allclose(along, slope(call, x, y, dx, dy), rtol=1e-5, atol=1e-6)
 
 

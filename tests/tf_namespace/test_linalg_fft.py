@@ -1,4 +1,4 @@
-"""Products, the linalg and the fft extensions against NumPy."""
+"""Test matrix products and the linalg and fft extensions, compared with NumPy."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from .strategies import KINDS, agree, arrays, few, oracle, shapes, xp
 
 FLOATS = ("float64", "complex128")
-ATOL = 1e3  # times 1e-12: conditions up to a thousand
+ATOL = 1e3  # times 1e-12, for condition numbers up to a thousand
 
 
 @few(25)
@@ -42,7 +42,7 @@ def test_cross(data):
 
 @st.composite
 def regular(draw):
-    """Batches of well-conditioned square matrices."""
+    """Draw batches of well-conditioned square matrices."""
     n = draw(st.integers(1, 4))
     lead = draw(st.sampled_from([(), (2,), (1, 2)]))
     x = draw(arrays(FLOATS, (*lead, n, n), -1, 1))
@@ -111,7 +111,7 @@ def test_norms(data, keepdims):
     axis = data.draw(st.sampled_from([None, 0, -1, (0, 1)]))
     for order in (1, 2, 3, 0, np.inf, -np.inf):
         want = np.asarray(oracle.linalg.vector_norm(x, axis=axis, ord=order, keepdims=keepdims))
-        want = want.astype(np.float64)  # NumPy counts complex numbers as integers for ord=0
+        want = want.astype(np.float64)  # for ord=0 NumPy returns a count of complex numbers as an integer
         agree(xp.linalg.vector_norm(t, axis=axis, ord=order, keepdims=keepdims), want, atol=ATOL)
 
 

@@ -43,7 +43,7 @@ def test_reductions(name, data):
     keepdims = data.draw(st.booleans())
     kw = {"correction": data.draw(st.sampled_from([0, 0.5]))} if name in ("var", "std") else {}
     want = getattr(oracle, name)(x, axis=axis, keepdims=keepdims, **kw)
-    # Cancelled sums: relative to the sum of the magnitudes.
+    # Sums may cancel, so errors are relative to the sum of the magnitudes.
     agree(getattr(xp, name)(xp.asarray(x), axis=axis, keepdims=keepdims, **kw), want, atol=float(np.abs(x).sum()))
 
 
@@ -256,7 +256,7 @@ def test_asarray_and_astype(data, to):
     agree(xp.asarray(x), x)
     if x.size:
         agree(xp.asarray(x.tolist(), dtype=getattr(xp, x.dtype.name)), x)
-    positive = np.abs(x)  # a negative number as an unsigned one is undefined
+    positive = np.abs(x)  # casting a negative number to an unsigned dtype is undefined
     with np.errstate(all="ignore"):
         want = (positive.real if to not in (*KINDS["floating"][2:], "bool") else positive).astype(to)
     agree(xp.astype(xp.asarray(positive), getattr(xp, to)), want)
@@ -265,7 +265,7 @@ def test_asarray_and_astype(data, to):
 @pytest.mark.parametrize("target", ["int8", "int32", "int64", "float32", "float64", "complex64", "complex128"])
 @pytest.mark.parametrize("source", ["bool", "int8", "uint8", "int32", "float32", "float64", "complex64"])
 def test_can_cast_as_numpy_promotes(source, target):
-    # The standard: a cast is allowed where promotion of the two dtypes gives the target, within what it defines.
+    # By the standard a cast is allowed if the two dtypes promote to the target; it defines no other promotions.
     kinds = {np.dtype(source).kind, np.dtype(target).kind}
     if kinds <= {"i", "u"} or kinds <= {"f", "c"} or len(kinds) == 1:
         expected = np.can_cast(source, target)

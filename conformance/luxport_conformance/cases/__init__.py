@@ -1,7 +1,7 @@
-"""The cases, one file for each family: whatever a module calls ``CASES`` is collected, none is listed by hand.
+"""The cases, one file for each family; the list ``CASES`` of every module is collected automatically.
 
-How functions are named here: ``check_…`` returns a case, or several; ``compute_…`` and other plain verbs are programs
-that a case runs on luxport; ``expect_…``, ``derive_…`` and ``…_by_hand`` compute with NumPy what must come out;
+Names of functions: ``check_…`` returns a case, or several; ``compute_…`` and other plain verbs are programs
+that a case runs on luxport; ``expect_…``, ``derive_…`` and ``…_by_hand`` compute the expected result with NumPy;
 ``estimate_…`` does so by finite differences. Formulas have the names that they have in mathematics (``sigmoid``,
 ``hann``, ``affine``), and a function inside another that fills a field of the `Case` has the field's name (``program``,
 ``expected``).

@@ -1,4 +1,4 @@
-"""Cases of how exact `tanh_fast` and `sigmoid_fast` are: NNlib's bounds, in steps from one number to the next."""
+"""Cases of the accuracy of `tanh_fast` and `sigmoid_fast`: NNlib's bounds, in units in the last place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport_conformance.case import Case, Property
 from luxport_conformance.cases.declare import check_function, cite
 
 FILE = "nnlib:activations.jl"
-# Every 50th of upstream's 50,000 places: exact values take long.
+# Every 50th of the 50,000 points of NNlib's test, because exact values are slow to compute.
 PLACES = np.arange(1e-6, 5.0, 50e-4)
 
 
@@ -34,7 +34,7 @@ def _compute_exactly(f: Callable[[Decimal], Decimal], x: tuple[float, ...]) -> A
 
 
 def _expect_within(exact: Any, limits: dict[str, tuple[float, int]]) -> Property:
-    """Expect a mean number of steps below, and a largest one at most, the limits of the dtype."""
+    """Return the property that the mean and the largest error, in units in the last place, keep the dtype's limits."""
 
     def holds(y: Any) -> bool:
         bits = {4: np.int32, 8: np.int64}[y.dtype.itemsize]
@@ -64,13 +64,13 @@ def _check_accuracy(name: str, f: Callable[[Decimal], Decimal], lines: tuple[int
         PLACES,
         subject=f"{name}_fast",
         expected=expected,
-        traces=False,  # the suite's quick compilers choose less exact instructions than those that users get
+        traces=False,  # the suite compiles with fewer optimizations than users do, which gives less exact instructions
     )
 
 
-# In float64 the mean is 0.7 where XLA or Eigen computes it; upstream's own approximation stays below 0.2.
+# In float64 the mean error of tanh in XLA and Eigen is 0.7; that of NNlib's approximation is below 0.2.
 OF_TANH = {"float64": (1.0, 5), "float32": (0.8, 5)}
-# In float32 TensorFlow's own is off by 1.3 in the mean, and by 5; NumPy's formula by 3.
+# In float32 TensorFlow's sigmoid has a mean error of 1.3 and a largest of 5; NumPy's formula has a largest of 3.
 OF_SIGMOID, OF_SIGMOID_BELOW_0 = (
     {"float64": (0.5, 5), "float32": (0.5, 2)},
     {"float64": (0.6, 5), "float32": (1.5, 5)},

@@ -1,4 +1,4 @@
-"""Cases of slopes and second derivatives of every activation, near 0 and where its gate is almost open or closed."""
+"""Cases of first and second derivatives of every activation, near 0 and where it saturates."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from luxport_conformance.cases.activations import ELEMENTWISE
 from luxport_conformance.cases.declare import check_program
 from luxport_conformance.compare import Tolerance
 
-SELU, SELU_AT_0 = 1.0507009873554805, 1.7580993408473766  # selu's scale, and that times its alpha
+SELU, SELU_AT_0 = 1.0507009873554805, 1.7580993408473766  # selu's scale, and its scale times its alpha
 CUBE = 0.044715
 
-# Without kinks, and two whose parts meet at 0 with one slope or none: the numbers of both lists are bfloat16's own.
+# Points for smooth functions, and without 0 for those with a kink there. bfloat16 represents all of them exactly.
 PLACES = [0.0, 2.0**-10, 0.5, 1.0, 3.0, 4.90625, 8.0, 20.0, 80.0, 9984.0]
 APART = [2.0**-10, 0.75, 2.0, 4.90625, 8.0, 20.0, 80.0, 9984.0]
 
@@ -61,7 +61,7 @@ def _derive_gelu_erf(x: Any) -> Derivatives:
 
 def _derive_mish(x: Any) -> Derivatives:
     t, right = np.exp(-np.abs(x)), x > 0
-    # 1 less the square of the gate, both sides times what keeps exponentials below 1.
+    # 1 - gate², as a quotient whose two parts are scaled so that no exponential is above 1.
     left_to_1 = np.where(right, (2 * t * (1 + t) / ((1 + t) ** 2 + t**2)) ** 2, (2 * (1 + t) / ((1 + t) ** 2 + 1)) ** 2)
     part = t * np.where(right, 2 * t, t + 2)
     quotient = part / (part + np.where(right, 1 + 2 * t, 2))
@@ -122,7 +122,7 @@ if missing := set(ELEMENTWISE) - SMOOTH.keys() - KINKED.keys() - ALIASES:
 
 
 def _compute_derivatives(x: Any, apart: Any) -> Any:
-    """Differentiate all functions in one gradient, each at its own copy of the places, and that gradient again."""
+    """Return first and second derivatives of all functions, each function at its own copy of the points."""
     xp = luxport.namespace(x)
 
     def compute_slopes(places: Any) -> Any:

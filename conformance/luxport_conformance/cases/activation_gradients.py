@@ -1,4 +1,4 @@
-"""Cases of gradients of activation functions: kept dtypes, after an affine map, of second order, complex."""
+"""Cases of gradients of activations: their dtypes, after an affine map, second derivatives, complex numbers."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _estimate_curvature(f: Callable[..., Any], x: Any) -> Any:
 
 
 def _differentiate_all(losses: Mapping[str, Callable[..., Any]], *args: Any) -> dict[str, tuple[Any, ...]]:
-    """Differentiate losses of the same arguments, each by its own copy of them, in one gradient: a compiler of Python
-    takes some tenths of a second to read each."""
+    """Differentiate all losses in one gradient, each with respect to its own copy of the arguments: compiling a
+    gradient for each loss would take some tenths of a second per loss."""
     copies = {name: args for name in losses}
     return luxport.grad(lambda copies: sum([loss(*copies[name]) for name, loss in losses.items()]))(copies)
 
@@ -71,7 +71,7 @@ def _check_gradient_dtype(dtype: str) -> Case:
     )
 
 
-# name, its parameter, upstream's lines
+# (name, value of its parameter, lines of NNlib's test)
 AFFINE: tuple[tuple[str, float | None, tuple[int, ...]], ...] = (
     *(("sigmoid", None, (378, 379)), ("relu", None, (380, 381)), ("selu", None, (382, 383)), ("elu", 2, (384, 385))),
     *(("logsigmoid", None, (387, 388)), ("leakyrelu", 0.2, (391,)), ("leakyrelu", 0.7, (392,))),
@@ -108,7 +108,7 @@ VECTOR = draw(5, seed=3)
 def _check_second_order(
     id: str, lines: tuple[int, int], names: tuple[str, ...], value: float | None, point: float
 ) -> Case:
-    """The second derivative of sin(f) at a point, and the Hessian of sum(f(x + 0.1)^2), diagonal, times a vector."""
+    """Check the second derivative of sin(f) at a point, and the Hessian of sum(f(x + 0.1)^2) times a vector."""
 
     def program(point: Any, x: Any, vector: Any) -> Any:
         xp = luxport.namespace(x)
@@ -122,7 +122,7 @@ def _check_second_order(
             gradients = luxport.grad(lambda xs: sum([xp.sum(f(xs[name] + 0.1) ** 2) for name, f in functions.items()]))
             return sum([xp.sum(gradient * vector) for gradient in gradients(xs).values()])
 
-        # Each function has a copy of its own: its second derivatives are those of the sum.
+        # Each function has its own copy of the point, so one gradient of the sum gives the second derivative of each.
         second = luxport.grad(lambda zs: sum(compute_slopes(zs).values()))(dict.fromkeys(names, point))
         hessian = luxport.grad(sum_products)(dict.fromkeys(names, x))
         return {name: (second[name], hessian[name]) for name in names}
@@ -160,12 +160,12 @@ def _check_far(name: str, lines: tuple[int, ...], expected: Callable[[Any], Any]
     )
 
 
-# sigmoid_fast besides: here it is sigmoid.
+# sigmoid_fast of a complex number is computed as sigmoid.
 COMPLEX_ACTS: dict[str, Callable[[Any], Any]] = {**HOLOMORPHIC, "sigmoid_fast": HOLOMORPHIC["sigmoid"]}
 
 
 def _compute_complex_gradients(re: Any, im: Any) -> Any:
-    """By real and imaginary part: free of any convention for complex gradients."""
+    """Differentiate by real and imaginary parts, which depends on no convention for complex gradients."""
     xp = luxport.namespace(re)
     dtype = xp.complex64 if re.dtype == xp.float32 else xp.complex128
 

@@ -1,4 +1,4 @@
-"""Cases of the activation functions: NNlib's numbers at 0, 1 and -1 and beyond."""
+"""Cases of the activation functions: NNlib's values at 0, 1 and -1, slopes, dtypes and extreme numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ELEMENTWISE = (
     *("leakyrelu", "lisht", "logcosh", "logsigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "softplus"),
     *("softshrink", "softsign", "swish", "tanh", "tanhshrink", "trelu"),
 )
-"""Those that need nothing but x: all but `rrelu`, which draws, and `glu`, which halves an axis."""
+"""The element-wise activations: all but `rrelu`, which needs random numbers, and `glu`, which halves an axis."""
 
 WITH_PARAMETER = {"leakyrelu": "a", "elu": "alpha", "celu": "alpha", "trelu": "theta", "softshrink": "lambda_"}
 
@@ -40,7 +40,7 @@ def sigmoid(x: float) -> float:
     return 1.0 / (1.0 + exp(-x))
 
 
-# name: the values at 0, 1 and -1, each with its line.
+# name: (line of NNlib's test, value) at 0, 1 and -1.
 TABLE: dict[str, tuple[tuple[int, float], tuple[int, float], tuple[int, float]]] = {
     "sigmoid": ((6, 0.5), (37, sigmoid(1.0)), (62, exp(-1.0) / (1.0 + exp(-1.0)))),
     "hardsigmoid": ((7, 0.5), (38, 4 / 6), (63, 2 / 6)),
@@ -153,7 +153,7 @@ def _make_gradients_with_parameter(value: float) -> Callable[[Any], Any]:
 
 
 def _expect_slopes(x: Any, names: Any = ELEMENTWISE, value: float | None = None) -> Any:
-    """Take four-point slopes of the definitions on NumPy: their error is some 1e-12."""
+    """Differentiate the definitions on NumPy by four-point differences, whose error is about 1e-12."""
     h, slopes = 1e-4, {}
     for name in names:
         f: Any = definition_of(_find_operation(name))

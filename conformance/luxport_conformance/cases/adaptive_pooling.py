@@ -27,7 +27,7 @@ from luxport_conformance.compare import Tolerance
 LAYER = "flux:layers/conv.jl"
 OP = "nnlib:pooling.jl"
 
-# NNlib pins the pools of 1 to 5 by windows of two, and what comes of pulling them back to x.
+# NNlib's values of the pools of 1 to 5 with windows of two, and of their pullbacks to x.
 POWERS: dict[str, tuple[LPPool, list[float], list[float]]] = {
     "plain": (
         LPPool((2,), p=4.5),
@@ -58,7 +58,7 @@ def _compute_slopes(x: Any) -> Any:
 
 
 def _make_block_pool(reduce: Any, places: tuple[int, int]) -> Any:
-    """Cut into equal blocks."""
+    """Return a pool over equal blocks, for sizes that the number of outputs divides."""
     height, width = places
     return lambda x, ps, st: reduce(
         x.reshape(*x.shape[:2], height, x.shape[2] // height, width, x.shape[3] // width), axis=(3, 5)
@@ -66,7 +66,7 @@ def _make_block_pool(reduce: Any, places: tuple[int, int]) -> Any:
 
 
 def _make_variable_pool(reduce: Any, places: Any) -> Any:
-    """Take PyTorch's windows one by one."""
+    """Return a pool over the windows of PyTorch's adaptive pooling, computed one by one."""
 
     def pool(x: Any, ps: Any, st: Any) -> Any:
         cuts = [
@@ -80,7 +80,7 @@ def _make_variable_pool(reduce: Any, places: Any) -> Any:
 
 
 def _make_fixed_pool(reduce: Any, sizes: Any) -> Any:
-    """Take Flux's windows one by one, in one dimension."""
+    """Return a pool in one dimension over the windows of Flux's adaptive pooling, computed one by one."""
 
     def pool(x: Any, ps: Any, st: Any) -> Any:
         (places,) = sizes

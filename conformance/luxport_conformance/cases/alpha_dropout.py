@@ -23,8 +23,8 @@ FILE = "flux:layers/normalisation.jl"
 THREE = np.array([1.0, 2.0, 3.0])
 THOUSAND = draw(1000)
 STANDARD = Property("a mean of 0 and a variance of 1 to 0.2", lambda y: abs(y.mean()) < 0.2 and abs(y.var() - 1) < 0.2)
-# 100 ones of which each stays with probability a half add up to 44 in the mean, give or take 12: upstream's range
-# starts close below, so the bits are chosen.
+# 100 ones, each kept with probability 1/2, have a sum of 44 on average, with a deviation of 12. Upstream's range
+# begins just below 44, so the key is chosen such that the sum lies in it.
 KEY, COUNTER = np.array([17, -3], np.int32), np.array(2, np.int32)
 
 HIDDEN = VariationalHiddenDropout(0.5)

@@ -1,4 +1,4 @@
-"""The numbers that NNlib's tests of convolution and pooling pin, axes reversed; the inputs are 1, 2, 3, …"""
+"""The expected numbers of NNlib's tests of convolution and pooling, axes reversed; the inputs are 1, 2, 3, …"""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def _read_all() -> dict[str, Any]:
 
 
 def read_answer(operation: str, rank: int, name: str) -> np.ndarray:
-    """Read one answer, with a batch and a channel of one: ``read_answer("conv", 2, "dx_pad")``."""
+    """Read one expected array, with one sample and one channel: ``read_answer("conv", 2, "dx_pad")``."""
     entry = _read_all()[operation][str(rank)][name]
     return np.array(entry["values"].split(), np.float64).reshape(1, 1, *entry["shape"])
 
 
 def read_pooling_answers(rank: int) -> dict[str, dict[str, Any]]:
-    """Read the pools whose gradients are pinned: window, stride, padding, x, dx_max and dx_mean."""
+    """Read the settings, inputs and gradients of the pools: window, stride, padding, x, dx_max and dx_mean."""
     entries: dict[str, dict[str, Any]] = _read_all()["pool_gradients"][str(rank)]
     return {
         name: {key: entry[key] for key in ("stride", "padding")}
@@ -38,5 +38,5 @@ def read_pooling_answers(rank: int) -> dict[str, dict[str, Any]]:
 
 
 def count_up(*shape: int) -> np.ndarray:
-    """Count up from 1."""
+    """Return an array of this shape with the numbers 1, 2, 3, …"""
     return np.arange(1.0, np.prod(shape) + 1).reshape(shape)

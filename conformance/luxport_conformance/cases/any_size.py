@@ -1,4 +1,4 @@
-"""Cases of numbers whose squares overflow or vanish in float32: norms, distances, pools and weights made of them."""
+"""Cases of numbers whose squares overflow or underflow in float32: in norms, distances, pools and weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INF = math.inf
 _FORMULA = ("mathematics: the formula in float64",)
 _SIZES = np.array([1.0, 1e30, 3e37, 1e18, 1e12, 1e-30])
 _EPSILON = 1e-5
-# Of x (6, 4, 5), over which axes numbers are normalized; sizes differ along the first axis, or for channels along it.
+# Normalized axes of x (6, 4, 5), and options; magnitudes differ along the first axis, which batch_norm has as channels.
 _NORMS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "layer_norm": ((2,), {}),
     "rms_norm": ((2,), {}),
@@ -42,7 +42,7 @@ def _compute_norms(x: Any, c: Any, sizes: Any) -> Any:
 
 
 def _compute_slopes_of_norms(x: Any, c: Any, sizes: Any) -> Any:
-    """Gradients times the sizes of the numbers: of order 1."""
+    """Return gradients times the magnitudes of the numbers, which makes them of order 1."""
     xp = luxport.namespace(x)
     return {name: sizes * luxport.grad(lambda x, name=name: xp.sum(_normalize(name, x) * c))(x) for name in _NORMS}
 
@@ -70,7 +70,7 @@ def _expect_norm(name: str, x: Any, c: Any, sizes: Any, slopes: bool) -> Any:
 
 
 _TINY = 1e-12
-# Of seven numbers that are the same, rounded means may be another number.
+# The rounded mean of seven equal numbers may differ from them.
 _EQUAL = np.repeat(np.array([[5.1], [0.0], [-3000.3], [0.7]]), 7, axis=1)
 _SHAPES_OF_EQUALS: dict[tuple[int, ...], tuple[str, ...]] = {
     (4, 7): ("layer_norm", "normalize"),
@@ -166,7 +166,7 @@ CASES: list[Case] = [
         id="norms.of_any_size_slopes",
         subject="layer_norm",
         program=_compute_slopes_of_norms,
-        # A gradient is as small as numbers are large: near 3e37 some backends make 0 of it.
+        # A gradient is about the reciprocal of the magnitude: near 3e37 some backends flush it to 0.
         inputs=_draw_inputs(np.minimum(_SIZES, 1e32)),
         expected=_make_expected_norms(True),
         differentiates=True,

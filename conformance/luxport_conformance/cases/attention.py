@@ -1,4 +1,4 @@
-"""Cases of attention: NNlib's and Flux's numbers, and the formula written out in NumPy."""
+"""Cases of attention: NNlib's and Flux's expected numbers, and the formula in NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cases of attention share: the formula on matrices, arrays, differences."""
+"""Functions that the cases of attention share: the formula in NumPy, input arrays and finite differences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DIFFERENCES = Tolerance(
 
 
 def attend(q: Any, k: Any, v: Any, nheads: int, bias: Any = 0.0, mask: Any = True) -> tuple[Any, Any]:
-    """Attend head after head: the formula on matrices, features cut into heads; queries that see nothing get 0."""
+    """Compute attention head by head, and its scores; a query whose keys are all masked gets 0."""
     parts, weights = [], []
     for head in range(nheads):
         cut = [x[..., head * x.shape[-1] // nheads : (head + 1) * x.shape[-1] // nheads] for x in (q, k, v)]
@@ -37,7 +37,7 @@ def _take_head(x: Any, head: int) -> Any:
 
 
 def estimate_slopes(f: Callable[..., Any], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Differentiate a scalar by four-point differences, entry by entry."""
+    """Differentiate a scalar function of arrays by four-point differences, entry by entry."""
 
     def estimate_slope(which: int, entry: tuple[int, ...]) -> float:
         def call_moved(step: int) -> Any:

@@ -1,4 +1,4 @@
-"""Cases of the products in `luxport.ops._batched`: each matrix multiplied by itself, by NumPy."""
+"""Cases of the products in `luxport.ops._batched`: NumPy multiplies one matrix at a time."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SQUARE, MATRIX, VECTOR = draw(3, 3, 3) + 1j * draw(3, 3, 3, seed=1), draw(3, 3, 
 
 
 def _multiply_each(a: Any, b: Any) -> Any:
-    """Multiply one matrix after the other; a single one counts for all."""
+    """Multiply the matrices of two batches pair by pair; a batch of one is broadcast."""
     n = max(len(x) if x.ndim == 3 else 1 for x in (a, b))
     a, b = (np.broadcast_to(x, (n, *x.shape[-2:])) for x in (a, b))
     return np.stack([x @ y for x, y in zip(a, b, strict=True)])
 
 
 def _multiply_vectors(a: Any, b: Any) -> Any:
-    """Multiply each matrix of a with its vector of b, whatever the axes before them are."""
+    """Multiply each matrix of a by the corresponding vector of b, over any leading axes."""
     products = [a[place] @ b[place] for place in np.ndindex(b.shape[:-1])]
     return np.reshape(products, a.shape[:-1])
 
@@ -52,7 +52,7 @@ def _check_product(
 def _check_turned_products(
     id: str, of_one: str, line: int, turn: Any, turn_on_host: Any, a: Any, b: Any, c: Any
 ) -> list[Case]:
-    """Check the products of matrices that are both turned, of which the left one is, and of one with itself turned."""
+    """Check turn(a) turn(b), turn(a) b and a product of a matrix with its own turn, where `turn` transposes."""
     return [
         _check_product(
             id,
@@ -83,7 +83,7 @@ def _check_slopes(
     b: Any,
     subject: str = "batched_mul",
 ) -> Case:
-    """Gradients of a weighted sum by the rule for ``einsum(formula)``: the same sums, letters exchanged."""
+    """Check the gradients of a weighted sum of ``einsum(formula)``, which are again einsums with exchanged letters."""
     operands, result = formula.split("->")
     left, right = operands.split(",")
     weights = draw(*np.einsum(formula, a, b).shape, seed=9)

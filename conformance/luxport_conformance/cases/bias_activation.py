@@ -1,4 +1,4 @@
-"""Cases of `bias_activation`: a bias added to the channels, then an activation, and the gradients of both."""
+"""Cases of `bias_activation`, which adds a bias to the channels and applies an activation, and of its gradients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NUMERIC = Tolerance(
 
 
 def cbrt(x: Any) -> Any:
-    """Return the real cube root: a function that no backend has a rule for."""
+    """Return the real cube root, for which no backend has a fused operation."""
     xp = luxport.namespace(x)
     return xp.sign(x) * xp.abs(x) ** (1 / 3)
 
@@ -38,7 +38,7 @@ def _leaky_third(x: Any) -> Any:
     return ops.leakyrelu(x, a=0.33)
 
 
-# upstream leaves out hardsigmoid
+# NNlib's test leaves out hardsigmoid.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "identity": identity,
     "cbrt": cbrt,
@@ -47,7 +47,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "leaky_third": _leaky_third,
     **{name: getattr(ops, name) for name in ELEMENTWISE if name != "hardsigmoid"},
 }
-# the same on NumPy alone
+# The same functions for NumPy arrays.
 ON_NUMPY: dict[str, Callable[..., Any]] = {
     **FUNCTIONS,
     "cbrt": np.cbrt,
@@ -96,7 +96,7 @@ def _derive_swish(x: Any) -> tuple[Any, Any]:
 
 
 def _make_second_order(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The gradient in x of the squares of the gradient in x of the squares."""
+    """Return the gradient of sum(g²) with respect to x, where g is the gradient of sum(y²) with respect to x."""
 
     def sum_squares(x: Any) -> Any:
         return luxport.namespace(x).sum(x * x)
@@ -109,7 +109,7 @@ def _make_second_order(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _derive_squares(f: Any, first: Any, second: Any) -> Any:
-    """The same by hand: 2 h' h'' of h = f^2."""
+    """Return the gradient that `_make_second_order` computes, by the formula 2 h' h'' of h = f²."""
     return 2 * (2 * f * first) * (2 * first**2 + 2 * f * second)
 
 
@@ -148,7 +148,7 @@ CASES: list[Case] = [
         X,
         expected=True,
         dtypes=("float32",),
-        compiles=False,  # whether it is the same object is known before anything runs
+        compiles=False,  # the identity of an object does not depend on a compiler
     ),
     check_function(
         "bias_activation.values",

@@ -44,7 +44,7 @@ def _tan(x: Any) -> Any:
 
 
 def _make_intermediates(model: Chain, *, last: bool = False) -> Any:
-    """Return the intermediate outputs, or the last of them summed, of x and the parameters."""
+    """Return a function of x and the parameters: all intermediate outputs, or the sum of the last one."""
 
     def compute_outputs(x: Any, ps: Any) -> Any:
         outputs, _ = luxport.intermediate_outputs(model, x, ps, {name: {} for name in ps})
@@ -65,7 +65,7 @@ ENCODER_PS = {
     "enc": {"weight": np.abs(draw(3, 5)), "bias": np.ones(5)},
     "dec": {"weight": np.abs(draw(5, 1)), "bias": np.ones(1)},
 }
-"""Positive, so that every `relu` lets through."""
+"""Positive parameters, so that every `relu` is active."""
 
 
 def _expect_intermediates(x: Any, ps: Any) -> Any:
@@ -82,7 +82,7 @@ def _expect_last_slopes(x: Any, ps: Any) -> Any:
 
 
 def _make_curvature(model: Chain) -> Any:
-    """Return the function that makes the matrix of second derivatives of the sum of the outputs."""
+    """Return a function that computes the Hessian of the sum of the outputs."""
 
     def sum_outputs(x: Any, ps: Any) -> Any:
         y, _ = model(x, ps, {name: {} for name in ps})
@@ -92,7 +92,7 @@ def _make_curvature(model: Chain) -> Any:
 
 
 def _expect_curvature(x: Any, ps: Any) -> Any:
-    """Compute with NumPy the second derivatives of the sum of a second Dense after tanh of a first."""
+    """Compute with NumPy the Hessian of the sum of the outputs of two Dense layers with a tanh between them."""
     first, second = (part["weight"] for part in list(ps.values())[:2])
     t = np.tanh(x @ first)
     return first @ np.diag(-2 * t * (1 - t * t) * second.sum(axis=1)) @ first.T
@@ -113,7 +113,7 @@ def _check_second_derivatives(id: str, source: Any, model: Chain, x: Any, expect
 
 
 def _make_gradient(model: Chain) -> Any:
-    """Return the function that makes the gradient of a loss."""
+    """Return a function that computes the gradient of a loss with respect to the parameters."""
 
     def loss(ps: Any, x: Any, y: Any) -> Any:
         return luxport.losses.logitcrossentropy(model(x, ps, {name: {} for name in ps})[0], y)
@@ -199,7 +199,7 @@ CASES: list[Case] = [
         _make_intermediates(Chain(_square, _subtract_three, _tan)),
         {"x": np.linspace(1.0, 2.0, 10), "ps": {f"layer_{i}": {} for i in (1, 2, 3)}},
         expected=lambda x, ps: (x * x, x * x - 3, np.tan(x * x - 3)),
-        tolerance=Tolerance(magnitude=4.0, reduction=20),  # a tangent's slope of up to 20 here
+        tolerance=Tolerance(magnitude=4.0, reduction=20),  # the slope of tan is up to 20 here
     ),
     check_program(
         "chain.intermediate_outputs_named",
@@ -227,14 +227,14 @@ CASES: list[Case] = [
     ),
     _check_second_derivatives(
         "second_derivatives_of_softmax",
-        cite(BASIC, 476),  # of probabilities, whose sum is always 1
+        cite(BASIC, 476),  # the probabilities always sum to 1, so the derivatives are 0
         Chain(Dense(3, 4, tanh), Dense(4, 2), luxport.ops.softmax),
         ONE_TO_THREE,
         np.zeros((3, 3)),
     ),
     _check_second_derivatives(
         "second_derivatives_of_relu",
-        cite(BASIC, 481),  # which is made of planes
+        cite(BASIC, 481),  # the model is piecewise linear, so the derivatives are 0
         Chain(Conv((3,), 2, 3, relu), Dense(2, 2)),
         np.asarray([[[1.0, 3.0, 5.0, 7.0], [2.0, 4.0, 6.0, 8.0]]]),
         np.zeros((1, 2, 4, 1, 2, 4)),

@@ -37,7 +37,7 @@ def _make_values(rank: int) -> Callable[..., Any]:
 
 
 def _make_gradients(rank: int) -> Callable[..., Any]:
-    """Pull the output itself back to x and weight, as upstream does."""
+    """Return a function that pulls the output itself back to x and weight, as NNlib's tests do."""
     layers = _make_layers(rank)
 
     def compute_gradients(x: Any, weight: Any) -> Any:
@@ -84,7 +84,7 @@ SIX_DIGITS = Tolerance(reduction=64, rounding=5.0, reason="upstream gives 3-d we
 
 
 def _correlate_by_loops(x: Any, weight: Any, *, flip: bool) -> Any:
-    """Correlate in two dimensions with loops: an independent computation, stride 1 and no padding."""
+    """Correlate in two dimensions with stride 1 and no padding, by loops independent of luxport."""
     weight = weight[:, :, ::-1, ::-1] if flip else weight
     height, width = weight.shape[2:]
     y = np.zeros((x.shape[0], weight.shape[0], x.shape[2] - height + 1, x.shape[3] - width + 1))
@@ -123,7 +123,7 @@ def _check_groups(
 
 
 def _check_impulse(line: int, kernel: tuple[int, int], size: tuple[int, int], where: tuple[Any, Any]) -> Case:
-    """The response to an impulse is the kernel itself: a true convolution."""
+    """Check that the response to an impulse is the kernel itself, as it is in a true convolution."""
     impulse = np.zeros((1, 1, 7, 7))
     impulse[0, 0, 3, 3] = 1.0
 
@@ -224,7 +224,7 @@ CASES: list[Case] = [
         {"x": np.zeros((1, 1, 28, 28)), "weight": draw(3, 1, 2, 2)},
         expected=True,
         differentiates=True,
-        compiles=False,  # what comes out is a list of names
+        compiles=False,  # the result is a list of names
         dtypes=("float32",),
     ),
     *_check_groups((70, 71), (3,), (28,), (26,)),

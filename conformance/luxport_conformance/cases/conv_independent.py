@@ -1,4 +1,4 @@
-"""Cases of convolution against loops over the kernel: settings, groups, channels by themselves, second derivatives."""
+"""Cases of convolution compared with loops over the kernel: settings, groups, depthwise, second derivatives."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OP = "nnlib:conv.jl"
 
 
 class Pulled(NamedTuple):
-    """A convolution y of x and weight, and what a cotangent of y pulls back."""
+    """A convolution y of x and weight, and the pullbacks dx and dw of a cotangent of y."""
 
     y: Any
     dx: Any
@@ -31,7 +31,7 @@ class Pulled(NamedTuple):
 def convolve_by_loops(x: Any, weight: Any, dy: Any = None, **options: Any) -> Pulled:
     """Convolve (N, C, *spatial) with the flipped weight, group by group and element by element of the kernel.
 
-    Without a cotangent dy, y itself is pulled back.
+    Without a cotangent dy, y itself is the cotangent.
     """
     layer = Conv(weight.shape[2:], x.shape[1], weight.shape[0], **options)
     windows, groups, kernel = layer._windows, layer.groups, weight.shape[2:]
@@ -61,7 +61,7 @@ def convolve_by_loops(x: Any, weight: Any, dy: Any = None, **options: Any) -> Pu
 
 
 def _make_pullback(layer: Any) -> Callable[..., Any]:
-    """Pull a layer's output back to x and weight, through a view of the cotangent."""
+    """Return a function that pulls a layer's output back to x and weight, with a view as the cotangent."""
 
     def program(x: Any, weight: Any) -> Any:
         xp = luxport.namespace(x)
@@ -77,7 +77,7 @@ def _make_pullback(layer: Any) -> Callable[..., Any]:
 
 
 def _check_fuzzed(id: str, lines: tuple[int, ...], *layers_and_sizes: tuple[Any, tuple[int, ...]], seed: int) -> Case:
-    """Layers without bias, and their pullbacks of their own output, on sizes (N, *spatial)."""
+    """Check layers without bias, and the pullbacks of their own outputs, for inputs of sizes (N, *spatial)."""
     programs, inputs, options = [], {}, []
     for i, (layer, sizes) in enumerate(layers_and_sizes):
         weight = (layer.out_channels, layer.in_channels // layer.groups, *layer.kernel)
@@ -104,7 +104,7 @@ def _check_fuzzed(id: str, lines: tuple[int, ...], *layers_and_sizes: tuple[Any,
     )
 
 
-# NNlib's lists of sizes, strides, paddings and dilations, axes reversed: entries of each list.
+# Some of the sizes, strides, paddings and dilations that NNlib's tests combine, axes reversed.
 FUZZ: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (
     ((7,), (3,), {"stride": 2, "padding": 1, "dilation": 2}),
     ((3,), (1,), {"stride": 4, "padding": 2}),
@@ -157,7 +157,7 @@ def _check_depthwise(rank: int) -> Case:
 
 
 def _check_views(rank: int, line: int, layer: Any) -> Case:
-    """Every other sample of a batch: a view, where arrays have views."""
+    """Check a layer on every other sample of a batch, which is a view where arrays have views."""
     x, padded = count_up(*read_answer("conv", rank, "dx").shape), read_answer("conv", rank, "y_pad")
     return check_function(
         f"{'conv' if line == 287 else 'depthwise_conv'}.view_{rank}d",
@@ -171,7 +171,7 @@ def _check_views(rank: int, line: int, layer: Any) -> Case:
 
 
 def _check_derivatives(rank: int) -> Case:
-    """Gradients of the convolution, of its transpose and of its weight gradient, all pulling back c."""
+    """Check gradients of convolution, of transposed convolution and of the weight gradient, with the cotangent c."""
     ones, none = (1,) * rank, ((0, 0),) * rank
     options: dict[str, Any] = {"stride": ones, "padding": none, "dilation": ones, "flip": True}
 
@@ -179,7 +179,7 @@ def _check_derivatives(rank: int) -> Case:
         return ops.conv_transpose(y, weight, None, output_padding=(0,) * rank, groups=groups, **options)
 
     def make_gradients(f: Callable[..., Any]) -> Callable[..., Any]:
-        """The gradients of f's output times c, and of its sum."""
+        """Return a function that computes the gradients of sum(f(a, b) * c) and of sum(f(a, b))."""
 
         def program(a: Any, b: Any, c: Any) -> Any:
             xp = luxport.namespace(a)
@@ -209,7 +209,7 @@ def _check_derivatives(rank: int) -> Case:
 
         return expected
 
-    # name: f, its arguments and c, what is expected
+    # name: (f, its arguments and c, the expected gradients)
     parts: dict[str, tuple[Callable[..., Any], tuple[Any, ...], Callable[..., Any]]] = {
         "conv": (
             lambda x, w: ops.conv(x, w, None, groups=1, **options),
@@ -272,7 +272,7 @@ def _check_promotion(line: int, options: dict[str, Any]) -> Case:
             flip="cross_correlation" not in options,
         )
 
-    # Eighths and quarters: exact in float32.
+    # Multiples of 1/8 and 1/4, whose products are exact in float32.
     x, weight = np.round(8 * draw(2, 8, 6, 6)) / 8, np.round(4 * draw(4, 4, 2, 2, seed=1)) / 4
     return check_function(
         f"conv.promoted_line_{line}",
@@ -287,7 +287,7 @@ def _check_promotion(line: int, options: dict[str, Any]) -> Case:
 
 
 def _compute_complex_pullback(x: Any, weight: Any) -> Any:
-    """Differentiate by real and imaginary parts, apart: free of any convention for complex gradients."""
+    """Differentiate by real and imaginary parts, which depends on no convention for complex gradients."""
     xp = luxport.namespace(x)
     options: dict[str, Any] = {"stride": (1,), "padding": ((0, 0),), "dilation": (1,), "groups": 1, "flip": True}
     dy = ops.conv(x, weight, None, **options)

@@ -1,4 +1,4 @@
-"""Cases of `Conv`: channels in groups, weights of another shape, padding modes, complex numbers."""
+"""Cases of options of `Conv`: groups, weights of a wrong shape, padding modes, complex numbers."""
 
 from __future__ import annotations
 

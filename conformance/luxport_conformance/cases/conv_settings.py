@@ -1,4 +1,4 @@
-"""Cases of the settings of `Conv` and `DepthwiseConv`: what is understood, what is refused."""
+"""Cases of the settings of `Conv` and `DepthwiseConv`: those that they accept and those that they refuse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport_conformance.cases.declare import check_error, check_fact, cite
 
 OP = "nnlib:conv.jl"
 SHAPE = (2, 3, 4, 5)
-# The same input; one output per filter, or four per channel.
+# The layers and their numbers of output channels: four filters, or four for each of three channels.
 LAYERS: tuple[tuple[Any, int], ...] = ((Conv, 4), (DepthwiseConv, 12))
 
 PLAIN: dict[str, Any] = {}
@@ -22,7 +22,7 @@ SCALAR: dict[str, Any] = {"stride": 2, "dilation": 2, "padding": 3}
 TUPLES: dict[str, Any] = {"stride": (2, 1), "dilation": (2, 1), "padding": (1, 0)}
 PAIRS: dict[str, Any] = {"padding": ((3, 4), (1, 2))}
 
-# name: settings, lines, window, stride, dilation, padding, places
+# name: (settings, lines of upstream's test, (window, stride, dilation, padding, output size))
 UNDERSTOOD: dict[str, tuple[dict[str, Any], tuple[int, ...], tuple[Any, ...]]] = {
     "plain": (PLAIN, (21, 23, 24, 25, 27), ((2, 1), (1, 1), (1, 1), ((0, 0), (0, 0)), (3, 5))),
     "scalar": (SCALAR, (39, 40, 41, 43), ((2, 1), (2, 2), (2, 2), ((3, 3), (3, 3)), (4, 6))),

@@ -1,4 +1,4 @@
-"""What cases of convolutions share: shapes of outputs, numbers of channels, complex images."""
+"""Functions that the cases of convolutions share: shapes of outputs, numbers of channels, complex images."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from luxport_conformance.cases.declare import check_fact, set_up
 
 
 def find_shape(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of a layer's output if `output_shape` gives the same, else ()."""
+    """Return the shape of a layer's output if `output_shape` predicts it, else ()."""
     ps, st = set_up(layer)
     computed = layer(np.ones(shape, np.float32), ps, st)[0].shape
     return computed if luxport.output_shape(layer, shape) == computed else ()
 
 
 def has_same_channels(*layers: Any) -> bool:
-    """Tell whether `from_weight` builds from the weight of each layer one with as many channels."""
+    """Return whether `from_weight` finds the numbers of channels of each layer from its weight."""
     weights = [set_up(layer)[0]["weight"] for layer in layers]
     built = [
         type(layer).from_weight(weight, groups=layer.groups)[0] for layer, weight in zip(layers, weights, strict=True)
@@ -28,7 +28,7 @@ def has_same_channels(*layers: Any) -> bool:
 
 
 def check_sizes(id: str, source: tuple[str, ...], layer: Any, places: tuple[int, ...]) -> Case:
-    """Check the sizes of what a layer makes of ten images (3, 10, 10)."""
+    """Check the shape of a layer's output for ten images (3, 10, 10)."""
     shape = (10, layer.out_channels, *places)
     return check_fact(id, source, lambda: luxport.output_shape(layer, (10, 3, 10, 10)), shape)
 

@@ -1,4 +1,4 @@
-"""Cases of `ConvTranspose`, and of what layers of windows say of themselves and their padding."""
+"""Cases of `ConvTranspose`: values, shapes, numbers of parameters; and of the padding of layers with windows."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SETTINGS = {"" if name == "plain" else f"_{name}": options for name, options in 
 
 
 def _check_pullback(rank: int) -> Case:
-    """NNlib pins what comes of pulling a convolution's output back to its input: a transposed convolution of it."""
+    """Check transposed convolution by NNlib's values of the pullback of a convolution's output to its input."""
     x, weight = (count_up(*read_answer("conv", rank, name).shape) for name in ("dx", "dw"))
     layers, outputs = {}, {}
     for name, options in SETTINGS.items():
         outputs[name], _ = Conv((2,) * rank, 1, 1, use_bias=False, **options)(x, {"weight": weight}, {})
-        # A stride leaves over what a window does not reach: the output's padding says that it was there.
+        # With a stride, no window reaches the last elements of x: output_padding restores the size that they had.
         reach = [2 * n for n in outputs[name].shape[2:]]
         more = tuple(n - r for n, r in zip(x.shape[2:], reach, strict=True)) if name == "_stride" else 0
         layers[name] = ConvTranspose((2,) * rank, 1, 1, use_bias=False, output_padding=more, **options)
@@ -48,7 +48,7 @@ UNEVEN = ConvTranspose(
 
 
 def _lay_down(x: Any, ps: Any, st: Any) -> Any:
-    """Compute UNEVEN element by element: each of x lays its kernel down, flipped, and padding is cut away."""
+    """Compute UNEVEN element by element: add each element of x times the flipped kernel, and cut off the padding."""
     weight, bias = ps["weight"], ps["bias"]
     full = np.zeros((len(x), 2, (x.shape[2] - 1) * 2 + 3 + 1, (x.shape[3] - 1) * 3 + 3 + 2))
     for group, (h, w), (i, j) in (

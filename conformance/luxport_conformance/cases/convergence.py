@@ -1,7 +1,7 @@
-"""Cases of optimizers that get there: Flux's and Optimisers.jl's linear problems, for every rule.
+"""Cases of convergence of every optimizer: Flux's and Optimisers.jl's linear problems.
 
-Gradients are written out, so that NumPy alone takes the thousands of steps; every rule's single step is held on every
-backend by other cases.
+Gradients are written as formulas, so that only NumPy takes the thousands of steps; other cases compare a single step
+of every rule on every backend.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ STEPS = 4_000
 
 
 def _measure_fit(rule: Any) -> bool:
-    """Fit a matrix and a bias to another matrix, by one random vector a step.
+    """Fit a matrix and a bias to another matrix, one random vector in each step; return whether the loss becomes small.
 
-    Where it starts is off by about 0.3 everywhere, a loss above 1 as upstream's; upstream starts elsewhere at random
-    and takes 100,000 steps.
+    The first weight differs from the target by about 0.3 in every entry, so that the loss is above 1 as it is
+    upstream, where the start is random and training takes 100,000 steps.
     """
     rng = np.random.default_rng(84)
     target = rng.normal(size=(10, 10))
@@ -47,7 +47,7 @@ def _measure_fit(rule: Any) -> bool:
 
 
 def _measure_shrinking(rule: Any) -> float:
-    """Take 200 steps down the squares of a matrix plus its transpose, from the numbers 1 … 64, and sum up."""
+    """Return the sum of a matrix after 200 steps that minimize sum((x + x.T)²), started from the numbers 1 … 64."""
     x = np.random.default_rng(1).permutation(np.arange(1.0, 65.0)).reshape(8, 8)
     state = optimizers.setup(rule, x)
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""Cases of `luxport.ops.ctc_loss`: upstream's numbers, and sums over all ways to stretch the labels."""
+"""Cases of `luxport.ops.ctc_loss`: upstream's values, and sums over all alignments of the labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport_conformance.cases.declare import check_error, check_function, check
 from luxport_conformance.compare import Tolerance
 
 NNLIB, FLUX = "nnlib:ctc.jl", "flux:ctc.jl"
-FIRST = np.array([[1.0, 2.0, 3.0], [2.0, 1.0, 1.0], [3.0, 3.0, 2.0]]).T  # upstream's are (classes, steps)
+FIRST = np.array([[1.0, 2.0, 3.0], [2.0, 1.0, 1.0], [3.0, 3.0, 2.0]]).T  # upstream's arrays are (classes, steps)
 SECOND = np.array([[-3.0, 12.0, 8.0, 15.0], [4.0, 20.0, -2.0, 20.0], [8.0, -33.0, 6.0, 5.0]]).T
 LABELS = np.array([0, 1], np.int32)
 FIRST_LOSS, SECOND_LOSS = 3.6990738275138035, 8.02519869363453
@@ -38,7 +38,7 @@ def _cite_both(nnlib: int, flux: int) -> tuple[str, ...]:
 
 
 def enumerate_sequences(logits: Any, labels: Any, blank: int) -> float:
-    """Add up the probabilities of all sequences of classes that shrink to the labels."""
+    """Return the loss by its definition: sum the probabilities of all paths that collapse to the labels."""
     steps, classes = logits.shape
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     total = 0.0
@@ -49,7 +49,7 @@ def enumerate_sequences(logits: Any, labels: Any, blank: int) -> float:
 
 
 def walk_by_probabilities(logits: Any, labels: Any) -> float:
-    """Walk the path forward with probabilities, not their logarithms: exact enough in float64 for a few steps."""
+    """Return the loss by the forward algorithm on probabilities: in float64 a few steps need no logarithms."""
     blank = logits.shape[-1] - 1
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     path = [blank] + [k for label in labels for k in (int(label), blank)]
@@ -62,7 +62,7 @@ def walk_by_probabilities(logits: Any, labels: Any) -> float:
 
 
 def _estimate_slopes(logits: Any, labels: Any) -> Any:
-    """Differentiate by four-point differences."""
+    """Differentiate the loss with respect to the logits by four-point differences."""
     slopes = np.zeros_like(logits)
     for entry in np.ndindex(logits.shape):
 
@@ -89,7 +89,7 @@ def _check_ctc_gradient(
 
 
 BATCH = draw(3, 5, 3)
-BATCH_LABELS = np.array([[0, 1], [1, 7], [1, 1]], np.int32)  # what lies beyond a length is not looked at
+BATCH_LABELS = np.array([[0, 1], [1, 7], [1, 1]], np.int32)  # labels beyond the length are ignored
 STEPS, COUNTS = np.array([5, 4, 3], np.int32), np.array([2, 1, 2], np.int32)
 
 CASES: list[Case] = [

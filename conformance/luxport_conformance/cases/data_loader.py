@@ -1,4 +1,4 @@
-"""Cases of `luxport.training.DataLoader`: Flux's, with the samples along the first axis."""
+"""Cases of `luxport.training.DataLoader`: Flux's tests, with the samples along the first axis."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ X = np.arange(1, 11).reshape(5, 2)
 Y = np.arange(1, 6)
 PAIRS = ((X[:2], Y[:2]), (X[2:4], Y[2:4]), (X[4:], Y[4:]))
 PASSES = 10
-INTEGERS = ("float32",)  # there are none but integers: one dtype says it all
+INTEGERS = ("float32",)  # the arrays are integers, so other floating dtypes would test the same
 
 
 class Named(NamedTuple):
@@ -61,7 +61,7 @@ def _run_two_passes_at_once() -> dict[str, bool]:
 
 
 def _load_shuffled(x: Any, y: Any) -> Any:
-    """Load a shuffled pass, and another one from the same seed."""
+    """Load one shuffled pass, compare its rows with its labels, and compare a second pass with the same seed."""
     xp = luxport.namespace(x)
     (xs, ys), (again, _) = [
         [xp.concat(parts, axis=0) for parts in zip(*DataLoader((x, y), 2, shuffle=True, seed=5), strict=True)]
@@ -109,7 +109,7 @@ CASES: list[Case] = [
         subject="DataLoader",
         expected={"first": X[:2], "count": 3, "told": 3},
         dtypes=INTEGERS,
-        traces=False,  # a device is not changed in a program
+        traces=False,  # arrays cannot change their device inside a compiled program
     ),
     *[
         check_function(id, cite(FILE, *lines), f, X, subject="DataLoader", expected=expected, dtypes=INTEGERS)
@@ -161,7 +161,7 @@ CASES: list[Case] = [
         cite(FILE, 84),
         _make_training(_measure_distance, 0.1),
         {"theta": np.ones(2), "x": np.zeros((10, 2))},
-        # Each step leaves 0.8 of it: this is far below upstream's 1e-4.
+        # Each step multiplies theta by 0.8, so the result is far below upstream's bound of 1e-4.
         subject="DataLoader",
         expected=np.full(2, 0.8 ** (10 * PASSES)),
         differentiates=True,
@@ -177,7 +177,7 @@ CASES: list[Case] = [
         subject="DataLoader",
         expected=np.ones(2),
         differentiates=True,
-        dtypes=("float64",),  # upstream wants it to 1e-10
+        dtypes=("float64",),  # upstream's tolerance is 1e-10
         traces=False,
     ),
 ]

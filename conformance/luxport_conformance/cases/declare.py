@@ -1,6 +1,6 @@
-"""Short ways to declare a `Case`: the output of a layer, a gradient, a program, a function, a fact, an error.
+"""Functions that make a `Case`: of a layer's output, a gradient, a program, a function, a fact, an error.
 
-All begin with the id, the source and what is run. Unless it is given, the subject is what the id begins with:
+All take the id, the source and the program first. A subject that is not given is found from the start of the id:
 "batch_norm.train" is a case of the layer `BatchNorm`, "batched_mul.complex" one of the operation `batched_mul`.
 """
 
@@ -31,17 +31,17 @@ __all__ = [
 
 
 def cite(suite_and_file: str, *lines: int) -> tuple[str, ...]:
-    """Name upstream assertions: ``cite("flux:layers/basic.jl", 85)``."""
+    """Return the source of a case, lines of an upstream test: ``cite("flux:layers/basic.jl", 85)``."""
     return tuple(f"{suite_and_file}:{line}" for line in lines)
 
 
 def set_up(layer: Layer) -> tuple[Any, Any]:
-    """Draw the parameters and states of a layer on NumPy."""
+    """Return the initial parameters and states of a layer on NumPy."""
     return luxport.setup(0, layer, backend="numpy")
 
 
 def draw(*shape: int, seed: int = 0) -> Any:
-    """Draw normal numbers: what upstream leaves to chance is seeded here."""
+    """Return normal numbers from a seed, where upstream's tests draw without one."""
     return np.random.Generator(np.random.Philox(seed)).normal(size=shape)
 
 
@@ -60,7 +60,7 @@ def check_output(
 ) -> Case:
     """Check the output of a layer called once, with an array or a tuple of inputs.
 
-    `y` and `state` say what must come out; y may be a function of (x, ps, st).
+    `y` and `state` are the expected output and state; y may be a function of (x, ps, st).
     """
     ps, st = _choose_values(layer, ps, training)
 
@@ -92,7 +92,7 @@ def check_gradient(
     wrt: int | tuple[int, ...] = 0,
     **options: Any,
 ) -> Case:
-    """Check the gradient of the scalar f of the inputs."""
+    """Check the gradient of a scalar function f of the inputs."""
     program = luxport.grad(f, wrt)
     return check_program(id, source, lambda *arrays: program(*arrays), inputs, differentiates=True, **options)
 
@@ -107,7 +107,7 @@ def check_program(
     subject: str = "",
     **options: Any,
 ) -> Case:
-    """Check a program of inputs that have names, of which some may be trees."""
+    """Check a program with named inputs, which may be arrays or trees of arrays."""
     subject = subject or _find_subject(id)
     return Case(id=id, subject=subject, source=source, program=program, inputs=inputs, expected=expected, **options)
 
@@ -123,7 +123,7 @@ def check_function(
 def check_fact(
     id: str, source: tuple[str, ...], program: Callable[[], Any], expected: Any = True, *, subject: str = ""
 ) -> Case:
-    """Check something true of layers without arrays: names, indices, shapes."""
+    """Check the result of a program without inputs, such as names, indices or shapes of layers."""
     return check_program(id, source, program, {}, expected=expected, subject=subject)
 
 
@@ -139,7 +139,7 @@ def check_error(
     subject: str = "",
     looks: bool = False,
 ) -> Case:
-    """Check that a layer refuses an input, for its numbers if it `looks`, or that a function of nothing fails."""
+    """Check that a layer refuses x, or that a function without arguments raises; `looks` if the layer reads values."""
     if not isinstance(layer, Layer):
         subject = subject or _find_subject(id)
         return Case(id=id, subject=subject, source=source, program=layer, raises=raises, message=message)
@@ -168,13 +168,13 @@ def check_refusal(
     subject: str = "",
     **options: Any,
 ) -> Case:
-    """Check that a program of inputs that have names refuses them."""
+    """Check that a program with named inputs raises."""
     options = {"raises": raises, "message": message, "dtypes": ("float32",), **options}
     return check_program(id, source, program, inputs, expected=None, subject=subject, **options)
 
 
 def _make_arrays(x: Any) -> Any:
-    """Make an array of numbers and nested lists of them; a tuple is one of inputs."""
+    """Convert numbers and nested lists to an array, and a tuple to a tuple of arrays."""
     return tuple([_make_arrays(part) for part in x]) if isinstance(x, tuple) else np.asarray(x)
 
 

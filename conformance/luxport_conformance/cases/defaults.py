@@ -1,4 +1,4 @@
-"""Cases of what operations fill in: options that a call leaves out, or writes shortly."""
+"""Cases of defaults of operations: options that a call leaves out, or gives in a short form."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ CASES: tuple[Case, ...] = (
             (
                 "max_pool.no_window",
                 "python: an argument without a default is required",
-                lambda x: ops.max_pool(x),  # type: ignore[call-arg]  # this is what it is about
+                lambda x: ops.max_pool(x),  # type: ignore[call-arg]  # the missing argument is what this case checks
                 TypeError,
                 r"max_pool expects window, which is missing: it takes \(x, window, stride, padding, dilation\)",
             ),

@@ -17,12 +17,12 @@ TEN = Tolerance(reduction=10)
 
 
 def affine(x: Any, ps: Any, st: Any) -> Any:
-    """Multiply by einsum: an independent computation."""
+    """Compute a Dense layer by NumPy's einsum, independently of luxport."""
     return np.einsum("...i,io->...o", x, ps["weight"]) + ps.get("bias", 0.0)
 
 
 def square(x: Any) -> Any:
-    """Return x times itself, Julia's `abs2` on the reals."""
+    """Return x * x, which is Julia's `abs2` for real numbers."""
     return x * x
 
 

@@ -1,6 +1,6 @@
-"""Cases of `luxport.distributed`: Flux's, for as many processes as there are.
+"""Cases of `luxport.distributed`: Flux's tests, for any number of processes.
 
-The suite runs them in one process, by the engine "local"; tests/distributed runs them in 2 and 4 on every engine.
+The suite runs them in one process with the engine "local"; tests/distributed runs them in 2 and 4 with every engine.
 Arrays are 1 on rank 0 and 0 elsewhere, or rank + 1, as upstream's are.
 """
 
@@ -24,12 +24,12 @@ LONG, SMALL, SAMPLES = np.ones(512), np.ones((2, 3)), draw(10)
 
 
 def _place() -> tuple[int, int]:
-    """Return the rank and how many there are."""
+    """Return the rank of this process and the number of processes; (0, 1) if no engine is initialized."""
     return (distributed.rank(), distributed.total_workers()) if distributed.initialized() else (0, 1)
 
 
 def _run_by_an_engine(program: Callable[..., Any]) -> Callable[..., Any]:
-    """Let the program have the engine that is there, or the one of one process."""
+    """Run the program with the engine that is initialized, or else initialize the engine "local" for it."""
 
     @wraps(program)
     def run(*arrays: Any) -> Any:
@@ -200,7 +200,7 @@ CASES = (
         cite(OPTIMIZER, 18, 25, 26),
         lambda x: _take_step(distributed.DistributedOptimizer(optimizers.Adam(0.001)), x),
         np.ones(4),
-        # Adam's first step is the rate, against the gradient's sign.
+        # The first step of Adam is the learning rate times the negative sign of the gradient.
         lambda x: {"a": -0.001 * x, "b": -0.001 * x},
         tolerance=Tolerance(rounding=1e-5, reason="upstream's own"),
     ),

@@ -115,7 +115,7 @@ CASES: list[Case] = [
         0.45,
         expected=Property("a mean of 1 to 0.01", lambda y: abs(y.mean(dtype="f8") - 1) < 1e-2),
         dtypes=("float32",),
-        compiles=False,  # the statistics of the bits are the same, as bits are equal: see dropout.same_mask
+        compiles=False,  # compiled programs draw the same bits (dropout.same_mask), so their statistics are equal
     ),
     _check_operation(
         "dropout.op_scale", cite(OP, 30), np.full(1000, np.pi), 0.2, expected=_expect_values(0, 5 * np.pi / 4)
@@ -171,7 +171,7 @@ def _is_doubled(y: Any) -> bool:
 
 
 def _draw_mask() -> list[list[bool]]:
-    """Run the cipher on Python's own integers: a second implementation."""
+    """Compute a mask by an independent implementation of Threefry on Python's integers."""
     rows = []
     for block in range(12):
         rows += [word >= 2**31 for word in _shift(_threefry((17, 2**32 - 3), (0, block)))]
@@ -179,7 +179,7 @@ def _draw_mask() -> list[list[bool]]:
 
 
 def _shift(words: tuple[int, int]) -> list[int]:
-    # int32 against a threshold of 0 is uint32, its sign bit turned, against 2**31.
+    # Comparing an int32 with 0 is comparing the uint32 whose sign bit is flipped with 2**31.
     return [word ^ 2**31 for word in words]
 
 

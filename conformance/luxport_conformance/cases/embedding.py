@@ -25,12 +25,12 @@ PLAIN, BLANK = Embedding(10, 4), Embedding(10, 4, padding_idx=PAD)
 
 
 def take_rows(x: Any, ps: Any, st: Any) -> Any:
-    """Index with NumPy."""
+    """Look up rows of the table by indexing in NumPy."""
     return ps["weight"][x]
 
 
 def take_blanked_rows(x: Any, ps: Any, st: Any) -> Any:
-    """Index with NumPy a table whose row PAD is zeros."""
+    """Look up rows in NumPy, where the row PAD counts as zeros."""
     return np.where(np.arange(10)[:, None] == PAD, 0.0, ps["weight"])[x]
 
 
@@ -47,7 +47,7 @@ def _sum_with_offsets(summed: Any, weight: Any, x: Any, offsets: Any) -> Any:
 
 
 def _expect_counts(x: Any, *, without: int | None = None) -> Any:
-    """The gradient of the sum of all rows looked up: how often each was."""
+    """Return the gradient of the sum of all looked-up rows: for each row, the number of times it was looked up."""
     counts = np.bincount(np.ravel(x), minlength=10).astype(float)
     if without is not None:
         counts[without] = 0.0
@@ -59,7 +59,7 @@ def _check_out_of_range(id: str, line: int | None, x: Any, message: str) -> Case
 
 
 def _train() -> bool:
-    """Tell whether five steps of Adam leave the row of padding as it is."""
+    """Return whether five steps of Adam leave the padding row unchanged."""
     ps, st = set_up(BLANK)
     optimizer = luxport.optimizers.Adam(0.1)
     opt_st = luxport.optimizers.setup(optimizer, ps)
@@ -174,7 +174,7 @@ TEN, UNEVEN = np.arange(10, dtype=np.int32), np.asarray([0, 4, 5, 7], np.int32)
 
 
 class _Listed(luxport.Layer):
-    """An `EmbeddingBag` whose bags, a tuple, are handed to it as a list."""
+    """An `EmbeddingBag` that gets its bags as a list, where the case's input is a tuple."""
 
     layer: EmbeddingBag
 

@@ -1,4 +1,4 @@
-"""Cases of `luxport.flatten`: Optimisers.jl's own tests of ``destructure``."""
+"""Cases of `luxport.flatten`: Optimisers.jl's tests of ``destructure``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _check_rebuilt(
 
 
 def _is_kept(vector: Any) -> bool:
-    """Tell that neither flattening nor a part of the tree promotes small floats."""
+    """Return whether flattening keeps the dtype of small floats, also beside integers and None."""
     whole = [{"x": None, "y": 0}, {"x": vector, "y": vector + 1.0}]
     flat = flatten(whole)[0]
     return dtype_name(flat) == dtype_name(vector) and flat.shape[0] == 2 * vector.shape[0]

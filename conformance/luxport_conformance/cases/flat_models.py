@@ -27,7 +27,7 @@ def _pull_back(x: Any, scale: Any, bias: Any, st: Any) -> Any:
 
 
 def _count_up(use_bias: bool) -> tuple[Chain, Any]:
-    """Three layers whose weights count from 1 in Julia's order, which is that of the bytes here."""
+    """Return three Dense layers and their parameters: weights 1, 2, 3, … in memory order, as in Julia, biases 0."""
     sizes = ((3, 5), (5, 4), (4, 3))
     ps = {}
     for i, (n, m) in enumerate(sizes, start=1):
@@ -50,9 +50,9 @@ SPLIT = Chain(Dense(5, 11), BranchLayer(Dense(11, 3), Dense(11, 7)))
 SPLIT_PS, SPLIT_ST = luxport.setup(1, SPLIT, backend="numpy")
 
 
-# A program of JAX gets its dicts sorted: where the order counts, it is put back by `sort_like`.
+# JAX sorts the keys of dicts that a program takes; `sort_like` restores the order, on which the vector depends.
 def _compute_two_gradients(ps: Any, x: Any) -> Any:
-    """Return the gradient of the parameters, flattened, and the gradient of the flattened parameters."""
+    """Return the flattened gradient by the parameters, and the gradient by the flattened parameters."""
     xp, st = luxport.namespace(x), {name: {} for name in ps}
     vector, unflatten = flatten(sort_like(ps, COUNTED_PS))
     whole = luxport.grad(lambda ps: xp.sum(COUNTED(x, ps, st)[0]))(ps)
@@ -60,7 +60,7 @@ def _compute_two_gradients(ps: Any, x: Any) -> Any:
 
 
 def _expect_by_layers(ps: Any, x: Any) -> Any:
-    """Without activations each weight's gradient is an input times the sums of the weights behind it."""
+    """Return the flattened gradients in NumPy: each layer's input times the product of the later weights."""
     weights = [ps[f"layer_{i}"]["weight"] for i in (1, 2, 3)]
     inputs, behind = [x], [np.ones((x.shape[0], 3))]
     for weight in weights[:2]:
@@ -73,7 +73,7 @@ def _expect_by_layers(ps: Any, x: Any) -> Any:
 
 
 def _pull_back_one_of_two(ps: Any, x: Any, dy: Any) -> Any:
-    """Pull back through the first of two layers: the second's parameters have gradients, too, of zeros."""
+    """Pull back through the first of two layers; the gradient of the second layer's parameters must be zeros."""
     vector, unflatten = flatten(sort_like(ps, TWO_PS))
     dx, dp = luxport.vjp(lambda x, vector: FIRST(x, unflatten(vector)["first"], {})[0], x, vector)[1](dy)
     return {"dx": dx, "dp": dp}
@@ -142,7 +142,7 @@ CASES: list[Case] = [
         "flat.shared_matrix",
         cite(FILE, 596),
         lambda matrix: flatten((None, matrix, (3, matrix, 4)))[0],
-        np.array([[1.0, 3.0], [2.0, 4.0]]),  # upstream's matrix, axes reversed
+        np.array([[1.0, 3.0], [2.0, 4.0]]),  # upstream's matrix with its axes reversed
         subject="flatten",
         expected=np.array([1.0, 3.0, 2.0, 4.0]),
     ),
@@ -163,14 +163,14 @@ CASES: list[Case] = [
         cite(FILE, 634),
         _differentiate_norm,
         {"x": draw(4, 3), "st": luxport.test_mode(STATES)},
-        # In testing y is x / sqrt(1 + 1e-5), and so is the factor of its slope.
+        # In test mode y is x / sqrt(1 + 1e-5), and its slope is 1 / sqrt(1 + 1e-5).
         subject="flatten",
         expected=lambda x, st: {
             "dx": x / (1 + 1e-5),
             "dp": np.concatenate([np.sum(x**2, 0) / (1 + 1e-5), np.sum(x, 0) / np.sqrt(1 + 1e-5)]),
         },
         differentiates=True,
-        compiles=False,  # a compiler may warn of itself
+        compiles=False,  # a compiler may emit warnings of its own
         tolerance=Tolerance(reduction=4),
     ),
     check_program(
@@ -178,7 +178,7 @@ CASES: list[Case] = [
         cite(FILE, 662),
         _differentiate_shared,
         {"ps": SHARED_PS, "x": np.array([[3.0]])},
-        # w (w x + b) + b: the slopes are 2 w x + b and w + 1
+        # y = w (w x + b) + b: its derivatives are 2 w x + b and w + 1
         subject="flatten",
         expected=np.array([3.25, 1.5]),
         differentiates=True,

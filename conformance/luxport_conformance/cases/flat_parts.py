@@ -1,4 +1,4 @@
-"""What cases of `flatten` share: arrays, and a tree with a matrix."""
+"""Arrays, and a tree with a matrix, that the cases of `flatten` share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of gradients through `flatten` and back, and of gradients of these: Flux's tests of ``destructure``."""
+"""Cases of first and second derivatives through `flatten` and `unflatten`: Flux's tests of ``destructure``."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def _sum_squares(x: Any) -> Any:
 
 
 def _make_model_of_vector(model: Callable[..., Any], *arrays: Any) -> Callable[[Any], Any]:
-    """Return the model as a function of its vector: its layout is known from arrays of NumPy's, in its dtype."""
-    # Beforehand: PyTorch's compiler would take what is done to arrays of NumPy's for a part of the program.
+    """Return the model as a function of its flat vector, unflattened by the layout of NumPy arrays of its dtype."""
+    # Computed outside of the function: PyTorch's compiler would trace operations on NumPy arrays into the program.
     known = {
         dtype: flatten(model(*[np.asarray(array).astype(dtype) for array in arrays]))[1]
         for dtype in ("float16", "float32", "float64")

@@ -30,7 +30,7 @@ UNEVEN = _make_options(2, window=(2, 3), stride=(2, 1), padding=((1, 0), (0, 2))
 
 
 def _copy_windows(x: Any) -> Any:
-    """Copy out the windows of UNEVEN element by element."""
+    """Compute `unfold` with the options UNEVEN by copying each window."""
     x = np.pad(x, ((0, 0), (0, 0), (1, 0), (0, 2)))
     places = list(itertools.product(range(0, x.shape[2] - 1, 2), range(x.shape[3] - 4)))
     columns = [x[:, :, [h, h + 1]][:, :, :, [w, w + 2, w + 4]].reshape(len(x), -1) for h, w in places]
@@ -60,7 +60,7 @@ def _check_inverse(rank: int) -> Case:
 
 
 def _compute_products(x: Any, columns: Any) -> Any:
-    """Products of one's result with the other's argument: equal, as the two are transposes; and their gradients."""
+    """Return <unfold(x), columns> and <x, fold(columns)>, which are equal as both are transposes, and gradients."""
     xp = luxport.namespace(x)
 
     def multiply_unfolded(x: Any, columns: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Functions of arrays that cases put in the place of layers and of connections."""
+"""Functions of arrays that cases use as layers and as connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of `luxport.ops.gather` and `scatter`: NNlib's, with axes reversed and indices counted from 0."""
+"""Cases of `luxport.ops.gather` and `scatter`: NNlib's tests, with axes reversed and indices counted from 0."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport_conformance.cases.declare import check_error, check_fact, check_fun
 from luxport_conformance.compare import Tolerance
 
 GATHER, SCATTER, UTILS = "nnlib:testsuite/gather.jl", "nnlib:testsuite/scatter.jl", "nnlib:utils.jl"
-# two by three places on three axes, counted from 1
+# Indices (2, 3) into three axes, counted from 1 as upstream's.
 PLACES = np.moveaxis(np.array([[[3, 4, 5], [1, 2, 3], [2, 3, 9]], [[4, 6, 2], [5, 3, 2], [4, 4, 4]]]), -1, 0)
 
 INDEX = np.array([[1, 2, 3, 4], [4, 2, 1, 3], [3, 5, 5, 3]], np.int32).T - 1  # (4, 3), upstream's (3, 4)
@@ -23,7 +23,7 @@ SRC = np.array([[3.0, 5.0, 7.0], [4.0, 6.0, 8.0]]).T  # (3, 2), upstream's (2, 3
 COLUMNS = np.array([[1, 2, 3], [2, 2, 1], [3, 1, 3]], np.int32).T - 1
 PAIRS = (np.array([0, 1, 2, 0, 1, 2], np.int32), np.array([0, 0, 0, 1, 1, 1], np.int32))
 
-# What upstream scatters, where to, and what comes of it: by operator, with and without features.
+# Upstream's destinations, sources and results of `scatter`, by operator and by number of feature axes.
 DESTINATIONS = {0: COUNTED, 1: np.array([[3.0, 3, 4, 4, 5], [5, 5, 6, 6, 7]]).T}
 ONES = {0: np.ones((4, 3)), 1: np.ones((4, 3, 2))}
 RISING = np.tile(np.arange(1.0, 5.0)[:, None], (1, 3))
@@ -87,9 +87,9 @@ def _check_integers(op: str) -> Case:
 
 
 def _check_slopes(op: str, dims: int) -> Case:
-    """Gradients with respect to the destination and to what is scattered, of a sum with weights.
+    """Check the gradients of a weighted sum with respect to the destination and the source.
 
-    Upstream compares with one-sided differences, which give each of equal extremes the whole slope.
+    Upstream compares with one-sided differences, by which each of several equal extremes gets the whole gradient.
     """
 
     def sum_weighted(destination: Any, src: Any, index: Any) -> Any:
@@ -118,7 +118,7 @@ def _count(y: Any) -> int:
 
 
 def _derive_slopes(op: str, destination: Any, src: Any, index: Any) -> Any:
-    """Pull the weights back by hand, slice after slice."""
+    """Compute the gradients of the weighted sum in NumPy, one slice at a time."""
     weights = np.cos(np.arange(destination.size, dtype=float)).reshape(destination.shape)
     flat, rows = index.reshape(-1), src.reshape(-1, *src.shape[2:])
     to_rows = np.zeros_like(rows)

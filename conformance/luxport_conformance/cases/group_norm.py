@@ -1,4 +1,4 @@
-"""Cases of group normalization, and what it is with one channel or all of them in a group."""
+"""Cases of group normalization, also with one channel in each group and with all channels in one group."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from luxport_conformance.compare import Tolerance
 
 UPSTREAM = Tolerance(reduction=6, rounding=1e-5, reason="upstream asks for atol=1e-5")
 QUARTERS = np.arange(1.0, 25.0).reshape(2, 4, 3)
-# Rows are upstream's columns: a channel each, of two samples.
+# Each row is one channel of one of two samples; it is a column in upstream's test.
 GROUPS = [
     [[-1.4638476, -0.87830865, -0.29276967], [0.29276943, 0.87830853, 1.4638474]] * 2,
     [[-1.4638476, -0.8783083, -0.29276943], [0.29276943, 0.8783083, 1.4638472]] * 2,

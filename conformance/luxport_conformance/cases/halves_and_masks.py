@@ -1,4 +1,4 @@
-"""Cases of `glu` and of what `dropout` refuses: the small rest of NNlib's tests."""
+"""Cases of `glu` and `dropout` in NNlib's tests that belong to no other file: values, gradients and errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from luxport_conformance.cases.declare import check_function, check_program, che
 
 GLU, DROPOUT = "nnlib:functions.jl", "nnlib:dropout.jl"
 
-# Rows and columns change places with respect to upstream, as all axes do.
+# The transpose of upstream's matrix, as all axes are reversed.
 COUNTING = np.arange(1.0, 13.0).reshape(4, 3).T
 KEY, COUNTER = np.array([3, 4], np.int32), np.array(0, np.int32)
 
@@ -29,7 +29,7 @@ def _expect_glu_gradient(x: Any, c: Any) -> Any:
 
 
 def _differentiate_dropout_twice(x: Any, key: Any, counter: Any) -> Any:
-    """Each row of the Hessian of the sum, which is linear in x: the term of 0 keeps x in what is differentiated."""
+    """Return the rows of the Hessian of the sum, which are 0; the term 0 * x makes each gradient depend on x."""
     xp = luxport.namespace(x)
     inner = luxport.grad(lambda x: xp.sum(ops.dropout(x, key, counter, p=0.5)))
     return tuple([luxport.grad(lambda x, i=i: inner(x)[i] + 0 * xp.sum(x))(x) for i in range(3)])

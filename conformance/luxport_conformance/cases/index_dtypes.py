@@ -1,4 +1,4 @@
-"""Indices and labels of every integer type, unsigned ones included, are what they are as int64."""
+"""Cases of indices and labels of every integer dtype: each gives the same result as int64."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KINDS = {
     ".uint16": ("uint16", "uint32"),
     ".uint64": ("uint64",),
 }
-"""Types that frameworks have, or have not, together."""
+"""Dtypes by groups, each of which a framework either has or lacks as a whole."""
 PLACES = np.array([[0, 2, 1], [3, 3, 0]])
 TABLE, PROBABILITIES = draw(4, 3), np.exp(draw(2, 3, 4)) / np.exp(draw(2, 3, 4)).sum(-1, keepdims=True)
 HOT = np.eye(4)[PLACES]
@@ -29,7 +29,7 @@ SEQUENCE = draw(2, 4, 1, 4)[:, :3, ...]
 STRETCHED = np.concatenate([(SEQUENCE[0, :, 0, :2] + 2.0)[PLACES % 3]] * 2, axis=-1)
 
 Taking = Callable[[Any, Any], Any]
-"""A function of an array of numbers and of indices."""
+"""A function of an array of numbers and an array of indices."""
 
 
 def _make_segment_reduction(op: str) -> Taking:
@@ -37,23 +37,23 @@ def _make_segment_reduction(op: str) -> Taking:
 
 
 def _expect_reduction(f: Any, nothing: float) -> Any:
-    """Return what a reduction makes of the rows whose segments are 0, 2 and 1; the last one has none."""
+    """Return a reduction of rows with the segments 0, 2 and 1; the last segment is empty and gives `nothing`."""
     return np.stack([*[f.reduce(ROWS[[i]]) for i in (0, 2, 1)], np.full(2, nothing)])
 
 
 def _stretch(x: Any, positions: Any) -> Any:
-    """Multiply by the cosines of the positions without rotating, so that each position gives another result."""
+    """Apply a rotary embedding whose sines are 0, so that each position only scales its features by its own factor."""
     return ops.apply_rotary_embedding(x, x[0, :, 0, :2] + 2.0, x[0, :, 0, :2] * 0.0, positions)
 
 
 def _reduce_between(table: Any, places: Any) -> Any:
-    """Average bags of indices that start at places 0 and 2, which are the first two indices, too."""
+    """Average bags of indices whose offsets, 0 and 2, are the first two of the indices."""
     indices = luxport.namespace(places).reshape(places, (-1,))
     return luxport.EmbeddingBag(4, 3)((indices, places[0, :2]), {"weight": table}, {})[0]
 
 
 def _load_shuffled(rows: Any, labels: Any) -> Any:
-    """Load rows with their labels in a shuffled order: the rows hold the labels as numbers."""
+    """Return the labels, as floating numbers, in the shuffled order in which the loader yields them."""
     loader = luxport.training.DataLoader((rows, labels[1, ...]), 2, shuffle=True, seed=1)
     xp = luxport.namespace(rows)
     return xp.concat([xp.astype(batch, rows.dtype) for _, batch in loader], axis=0)
@@ -122,9 +122,9 @@ def _check_indices(name: str, which: str, kinds: tuple[str, ...]) -> Case:
         expected=(expected,) * len(kinds),
         tolerance=Tolerance(reduction=24),
         dtypes=("float32",),
-        traces=name == "bag_offsets" and which in ("", ".int64"),  # which compare with numbers that are counted
+        traces=name == "bag_offsets" and which in ("", ".int64"),  # its offsets are compared with counted positions
         integers=kinds,
-        looks=name == "scatter",  # for the size of its result
+        looks=name == "scatter",  # scatter without `size` reads the largest index
     )
 
 

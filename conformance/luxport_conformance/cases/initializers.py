@@ -1,4 +1,4 @@
-"""Cases of the initializers: what upstream's tests ask of their shapes and statistics."""
+"""Cases of the initializers: upstream's tests of their shapes and statistics."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SUBJECTS = {"identity": "identity_init", "kaiming": "kaiming_uniform", "sparse"
 def _check_basics(name: str, init: Any) -> list[Case]:
     cases = [
         _check_initializer(f"{name}.shape", (79,), lambda: init(0, (4, 3)).shape == (4, 3)),
-        # A generator always comes with the call: options alone are what is applied in part.
+        # A call without arguments binds options alone: the generator is always an argument of the second call.
         _check_initializer(f"{name}.generator", (84, 86), lambda: init()(luxport.rng(1), (4, 3)).shape == (4, 3)),
         _check_initializer(f"{name}.dtype", (89,), lambda: str(init(0, (4, 3)).dtype), "float32"),
     ]
@@ -48,13 +48,13 @@ def _check_basics(name: str, init: Any) -> list[Case]:
 
 
 def _has_glorot_variance(init: Any) -> bool:
-    """Check that the variance is 2 / (fan_in + fan_out), to a tenth."""
+    """Return whether the variance is 2 / (fan_in + fan_out), with a relative error below 0.1."""
     shapes = ((1000,), (100, 100), (400, 100), (64, 32, 3, 2), (64, 32, 4, 3, 2))
     return all(0.9 < init(0, shape).var() * sum(fans(shape)) / 2 < 1.1 for shape in shapes)
 
 
 def _has_kaiming_spread() -> tuple[bool, bool, bool]:
-    """Check the least and the largest uniform values and the normal ones' deviation, each to a tenth."""
+    """Return whether the least and largest uniform numbers and the deviation of normal ones are right to 10%."""
     found = []
     for fan_in, fan_out in ((100, 100), (400, 100)):
         shape = (fan_in, fan_out)
@@ -67,7 +67,7 @@ def _has_kaiming_spread() -> tuple[bool, bool, bool]:
 def _is_orthonormal(shape: tuple[int, ...]) -> bool:
     matrix = orthogonal(0, shape).reshape(shape[0], -1)
     square = matrix @ matrix.T if shape[0] < matrix.shape[1] else matrix.T @ matrix
-    return np.allclose(square, np.eye(len(square)), atol=1e-6)  # entries of at most 1, rounded to 6e-8
+    return np.allclose(square, np.eye(len(square)), atol=1e-6)  # entries of at most 1 have rounding errors of 6e-8
 
 
 def _is_sparse(rows: int, columns: int, sparsity: float, std: float) -> tuple[bool, bool]:

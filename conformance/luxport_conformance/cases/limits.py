@@ -1,4 +1,4 @@
-"""Cases of limits: activations and losses at infinity and at the largest numbers, value and gradient."""
+"""Cases of values and gradients of activations and losses at infinity and at the largest finite numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from luxport_conformance.cases.declare import check_program
 INF = math.inf
 SELU, SELU_LIMIT = 1.0507009873554805, -1.7580993408473766  # selu's scale, and minus its scale times its alpha
 
-# What each tends to at -inf and at inf: a number (its slope then is 0), or an asymptote through 0 of this slope.
+# The limits at -inf and at inf: a number, where the slope tends to 0, or the slope of an asymptote through 0.
 TAILS: dict[str, tuple[tuple[str, float], tuple[str, float]]] = {
     **dict.fromkeys(("relu", "trelu", "softplus", "hardswish"), (("number", 0.0), ("slope", 1.0))),
     **dict.fromkeys(("gelu", "gelu_tanh", "gelu_sigmoid", "gelu_erf"), (("number", 0.0), ("slope", 1.0))),
@@ -35,7 +35,7 @@ TAILS: dict[str, tuple[tuple[str, float], tuple[str, float]]] = {
 if missing := {name for name in ELEMENTWISE if not name.endswith("_fast") and name != "thresholdrelu"} - TAILS.keys():
     raise AssertionError(f"limits of {missing} are missing")
 
-# In float16 the larger ones are infinite.
+# The larger numbers overflow to infinity in float16.
 POINTS = np.array([-INF, -3e38, -1e20, -4e4, 4e4, 1e20, 3e38, INF, math.nan])
 FIRST_FINITE = {"float16": 3, "bfloat16": 1, "float32": 1, "float64": 1}
 
@@ -55,7 +55,7 @@ def _compute_values_and_slopes(x: Any) -> Any:
             "curvature": luxport.grad(lambda x: xp.sum(compute_slope(x)))(x),
         }
 
-    # Without infinities a backend may take another way.
+    # Finite inputs are checked apart, as a backend may compute them by another branch.
     finite = x[FIRST_FINITE[dtype_name(x)] : -1 - FIRST_FINITE[dtype_name(x)]]
     return {name: (compute_all_three(name, x), compute_all_three(name, finite)) for name in TAILS}
 
@@ -87,9 +87,9 @@ def _expect_tail(name: str, x: Any, slopes: bool = False) -> Any:
 
 
 def _expect_near(wanted: list[float]) -> Property:
-    """Expect each number in its own precision, as they differ by many powers of ten; an overflow is infinite.
+    """Return the property that each number is right relative to its own size; numbers that overflow are infinite.
 
-    To an eps of bfloat16, 8e-3, and half of one beside 1: what is asked here is a limit, not the last place.
+    The tolerances are about the eps of bfloat16, 8e-3, and half of it: these cases check limits, not accuracy.
     """
 
     def holds(y: Any) -> bool:
@@ -172,7 +172,7 @@ def _compute_slopes_of_logarithms(x: Any) -> Any:
 
 
 def _compute_losses_of_logits_apart(x: Any, shares: Any, labels: Any) -> Any:
-    """Take losses of logits whose difference is larger than any number, and which are not."""
+    """Return values and slopes of losses of finite logits, of which some differ by more than the largest number."""
     scale = 2.0**1016 if dtype_name(x) == "float64" else 2.0**120
 
     def compute_both(loss: Any) -> Any:
@@ -188,7 +188,7 @@ def _compute_losses_of_logits_apart(x: Any, shares: Any, labels: Any) -> Any:
     }
 
 
-# The types that hold numbers as large as float32's, and all of them.
+# The dtypes with at least the range of float32, and all dtypes.
 LARGE: dict[str, Any] = {"dtypes": ("float32", "bfloat16", "float64"), "differentiates": True}
 ALL: dict[str, Any] = {"dtypes": ("float16", "bfloat16", "float32", "float64"), "differentiates": True}
 HUGE, SMALL = 2.0**120, 2.0**-20
@@ -260,7 +260,7 @@ CASES: list[Case] = [
         ("mathematics: -sum(y log softmax(x)), where softmax is 1 for the larger of two",),
         _compute_losses_of_logits_apart,
         {
-            # The first row is 480 apart, where numbers end at 256; its label is the smaller one.
+            # In units in which the largest number is 256, the first logits differ by 480; the label is the smaller one.
             "x": np.array([[240.0, -240.0], [160.0, 32.0], [192.0, 160.0], [3.0, 1.0]]),
             "shares": np.array([[0.75, 0.25], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]),
             "labels": np.array([1, 0, 0, 0], np.int32),

@@ -1,6 +1,6 @@
-"""Cases of `luxport.porting.load_parameters`: Flux's of `loadmodel!` and `state`.
+"""Cases of `luxport.porting.load_parameters`: Flux's tests of `loadmodel!` and `state`.
 
-What upstream loads from another model in memory is a file of `Flux.state` here, written by `_write_document`.
+Upstream loads from another model in memory; here it is a file of `Flux.state`, written by `_write_document`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FILE = "flux:loading.jl"
 
 
 def _write_document(entries: dict[str, Any]) -> bytes:
-    """Write as BSON.jl does: bool, int, float, str, None, dict, tuple and arrays of float32."""
+    """Encode entries as BSON.jl does: bool, int, float, str, None, dict, tuple and arrays of float32."""
     body = b"".join([_write_element(key, value) for key, value in entries.items()])
     return struct.pack("<i", len(body) + 5) + body + b"\0"
 
@@ -67,7 +67,7 @@ def _write_element(key: str, value: Any) -> bytes:
 
 
 def _load_state(model: Layer, state: Any, **options: Any) -> Any:
-    """Save a state and load it into a model."""
+    """Save a state to a file and load it into a model."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "saved.bson"
         path.write_bytes(_write_document({"model_state": state}))
@@ -75,7 +75,7 @@ def _load_state(model: Layer, state: Any, **options: Any) -> Any:
 
 
 def _make_state(layer: Layer, ps: Any, st: Any) -> Any:
-    """Make what `Flux.state` would of such a model; arrays have their axes reversed by who reads them."""
+    """Return what `Flux.state` returns for such a model; the reader of the file reverses the axes of arrays."""
     match layer:
         case Chain() | Parallel():
             return {"layers": tuple([_make_state(inner, ps[name], st[name]) for name, inner in layer.layers.items()])}
@@ -97,7 +97,7 @@ def _find_active(st: Any) -> bool | None:
 
 
 def _set_up(model: Layer, seed: int) -> tuple[Any, Any]:
-    """Draw parameters; biases are zeros, as Flux draws them."""
+    """Return initial parameters and states; biases are zeros, as in Flux."""
     ps, st = luxport.setup(seed, model, backend="numpy")
     return tree.map_with_path(lambda path, leaf: 0 * leaf if path[-1] == "bias" else leaf, ps), st
 
@@ -119,14 +119,14 @@ X = np.random.Generator(np.random.Philox(1)).normal(size=(4, 10)).astype(np.floa
 
 
 def _is_same(got: Any, want: Any) -> bool:
-    """Tell whether two trees have the same names in any order, and the same numbers."""
+    """Return whether two trees have the same names, in any order, and the same numbers."""
     if isinstance(want, dict):
         return got.keys() == want.keys() and all(_is_same(got[name], want[name]) for name in want)
     return got == want if isinstance(want, Static) else np.array_equal(got, want)
 
 
 def _load_from(dst: Layer, src: Layer, seed: int = 1) -> tuple[Any, Any]:
-    """Load the one model into the other; return what it was, and what came of it."""
+    """Load the parameters of `src` into `dst`; return those of `src` and the loaded ones."""
     ps, st = _set_up(src, seed)
     return (ps, st), _load_state(dst, _make_state(src, ps, st))
 
@@ -191,7 +191,7 @@ def _load_all_of_digits() -> dict[str, Any]:
 
 
 def _load_part_of_digits() -> dict[str, bool]:
-    """Load two layers of a model, whatever the others hold."""
+    """Load two layers of a model, and leave the others as they are."""
     into_ps, into_st = _make_digits_state()
     ps, st = _set_up(DIGITS, 2)
     ps["layer_14"]["weight"] = np.ones((90, 10), np.float32)
@@ -236,7 +236,7 @@ def _load_tied_to_a_bias_and_nothing() -> Any:
 
 
 def _load_passing_over_dropout() -> dict[str, bool]:
-    """By order, not by path: what has no parameters is passed over."""
+    """Load a flat tuple of arrays in order; layers without parameters are passed over."""
     with_dropout = Chain(Dense(10, 5), Dropout(0.2), Dense(5, 2))
     results = {}
     for name, dst, src in (("out", TWO_RELU, with_dropout), ("in", with_dropout, TWO_RELU)):
@@ -260,7 +260,7 @@ def _load_absent_bias() -> dict[str, Any]:
     ones = _set_up(SMALL_WITHOUT_BIAS, 1)[0] | {"layer_1": {"weight": np.ones((2, 3), np.float32)}}
     whole, _ = _load_state(SMALL, _make_state(SMALL, ps, st))
     absent, _ = _load_state(SMALL, _make_state(SMALL_WITHOUT_BIAS, ones, st))
-    # Flux drops a bias that has no place; here it is told, for the model would say something else.
+    # Flux drops a bias that the model lacks; here it is reported, because the model's outputs would differ.
     left, _, told = fit(SMALL_WITHOUT_BIAS, _make_state(SMALL, ps, st))
     return {
         "whole": (whole["layer_1"]["bias"].tolist(), float(whole["layer_1"]["weight"].sum())),
@@ -270,7 +270,7 @@ def _load_absent_bias() -> dict[str, Any]:
 
 
 def _compare_answers(x: Any) -> Any:
-    """Load into a model on the backend of x, and ask it and another for answers."""
+    """Load two saved states into a model on the backend of x, and return its output for each."""
     ps, st = _make_known()
     options: Any = {"backend": luxport.backend_of(x).name, "dtype": luxport.backend.dtype_name(x)}
     saved, other = _make_state(SMALL, ps, st), _make_state(SMALL, tree.map(lambda leaf: 0 * leaf, ps), st)
@@ -283,7 +283,7 @@ def _compare_answers(x: Any) -> Any:
 
 def _load_states() -> dict[str, Any]:
     ps, st = _set_up(WITHOUT_BIAS, 1)
-    # `loadmodel!(m2, state)`: the bias that the state has not is zeros in a model that has one.
+    # `loadmodel!(m2, state)`: a bias that is missing in the state is loaded as zeros.
     loaded, _ = _load_state(NESTED, _make_state(WITHOUT_BIAS, ps, st))
     normed = luxport.setup(1, Chain(Dense(10, 5), Dropout(0.2), Dense(5, 2), BatchNorm(2)), backend="numpy")
     return {
@@ -310,7 +310,7 @@ SOME_OF_ALL = {
 def _check_loading(
     id: str, lines: tuple[int, ...], load: Callable[[], Any], expected: dict[str, Any], subject: str = ""
 ) -> Case:
-    """Check what comes of loading, words and numbers that are compared as they print."""
+    """Check the result of `load`, compared by its repr."""
     return check_fact(
         f"load_parameters.{id}", cite(FILE, *lines), lambda: repr(load()), repr(expected), subject=subject
     )
@@ -378,7 +378,7 @@ CASES: list[Case] = [
         _compare_answers,
         np.array([[1.0, 0.0], [0.0, 1.0], [2.0, -3.0]]),
         expected=lambda x0: {"saved": x0 @ KNOWN[0] + KNOWN[1], "zeros": np.zeros((3, 3))},
-        compiles=False,  # files are not read in a program
+        compiles=False,  # a compiled program cannot read files
     ),
     _check_loading(
         "states",

@@ -1,4 +1,4 @@
-"""Means of the largest numbers: of pools, losses, bags and segments, whose sums overflow where the means do not."""
+"""Cases of means in pools, losses, bags and segments of numbers so large that their sum overflows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZES = np.abs(ROW)
 
 
 def _make_windows(n: int, *bounds: tuple[int, int]) -> Any:
-    """Return the matrix of means over windows of n numbers."""
+    """Return the matrix whose rows average the windows [low, high) of n numbers."""
     places = np.arange(n)
     return np.stack([((places >= low) & (places < high)) / (high - low) for low, high in bounds])
 
@@ -33,7 +33,7 @@ PADDED = _make_windows(9, (0, 3), (2, 6), (5, 9))
 APART = _make_windows(9, (0, 1), (3, 4), (6, 7)) + _make_windows(9, (2, 3), (5, 6), (8, 9))
 DOWN = _make_windows(6, (0, 2), (2, 4), (4, 6))
 
-# Means of (1, 1, 9) or (1, 1, 6, 9), and the matrices that they are along each axis.
+# Pools of arrays (1, 1, 9) or (1, 1, 6, 9), and for each axis the matrix by which the pool multiplies.
 POOLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
     "mean_pool, images": (lambda x: ops.mean_pool(x, window=2), (DOWN, PAIRS)),
     "mean_pool, dilated": (lambda x: ops.mean_pool(x, window=2, dilation=2, stride=3), (APART / 2.0,)),
@@ -56,7 +56,7 @@ POOLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
 _bag = luxport.EmbeddingBag(9, 1)
 _generic = losses.GenericLossFunction(lambda y_hat, y: y_hat)
 
-# The mean of nine numbers above 0; `zeros` are nine of int32, `places` those from 0 on.
+# Functions that average nine positive numbers x; `zeros` are nine zeros of int32, and `places` are 0, 1, 2, …
 MEANS: dict[str, Callable[..., Any]] = {
     "mae": lambda x, zeros, places: losses.mae(x, 0.0),
     "nll_loss, ignored": lambda x, zeros, places: losses.nll_loss(-x[:, None], zeros, ignore_index=7),
@@ -69,7 +69,7 @@ MEANS: dict[str, Callable[..., Any]] = {
 
 
 def _find_scale(x: Any) -> float:
-    """Return what makes numbers of 128 to 255 the largest that there are, of which two add up to infinity."""
+    """Return a factor that brings numbers of 128 to 255 near the dtype's largest, so that the sum of two overflows."""
     return 2.0**1016 if dtype_name(x) == "float64" else 2.0**120
 
 

@@ -1,4 +1,4 @@
-"""Optimisers.jl's models that the cases of `flatten` and `trainables` share; a struct is a dict here."""
+"""Models of Optimisers.jl's tests that the cases of `flatten` and `trainables` share; a struct is a dict here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of `MultiHeadAttention`: Flux's tests of it, and the formula written out in NumPy."""
+"""Cases of `MultiHeadAttention`: Flux's tests of it, and the formula in NumPy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CAUSAL = np.tri(3, dtype=bool)
 
 
 def attend_by_hand(layer: MultiHeadAttention, ps: Any, q: Any, k: Any, v: Any, **options: Any) -> tuple[Any, Any]:
-    """Project, attend, project."""
+    """Compute multi-head attention and its scores in NumPy: project the inputs, attend, project the output."""
     q, k, v = (x @ ps[name]["weight"] for x, name in ((q, "q_proj"), (k, "k_proj"), (v, "v_proj")))
     y, scores = attend(q, k, v, layer.nheads, **options)
     return y @ ps["out_proj"]["weight"], scores

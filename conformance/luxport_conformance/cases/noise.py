@@ -15,10 +15,10 @@ from luxport_conformance.compare import Tolerance
 
 THOUSAND = draw(1000)
 DOCUMENTED = ("keras: the identity in testing, and noise of this deviation in training",)
-# Four times the error of a mean and a deviation of a thousand.
+# The limits are four standard errors of the mean and of the deviation of a thousand numbers.
 AROUND = "a mean of {} and a deviation of {}"
 
-# The noise is float32, and backends differ in the last bits of their logarithms.
+# The noise is float32, and the logarithms of backends differ in their last bits.
 DRAWN: dict[str, Any] = {"dtypes": ("float32",), "tolerance": Tolerance(reduction=4)}
 
 

@@ -1,4 +1,4 @@
-"""Cases of the layers that normalize."""
+"""Cases of `BatchNorm`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THREE_ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 
 
 def _normalize_columns(x: Any, ps: Any, st: Any) -> Any:
-    """Normalize a (values, channels) matrix column by column: what batch norm is, with no axes to mistake."""
+    """Compute batch normalization as a normalization of the columns of a matrix (values, channels)."""
     matrix = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
     columns = [(column - column.mean()) / np.sqrt(column.var() + 1e-5) for column in matrix.T]
     return np.moveaxis(np.stack(columns, axis=-1).reshape(*x.shape[:1], *x.shape[2:], -1), -1, 1)
@@ -44,7 +44,7 @@ _, TRAINING = set_up(RELU_FIVE)
 
 
 def _compute_slopes_both_ways(x: Any, direction: Any, ps: Any, st: Any) -> Any:
-    """The gradient of the sum of the outputs' squares, and the slope along a direction, taken forward."""
+    """Return the gradient of the sum of squared outputs, and its forward-mode derivative along a direction."""
 
     def sum_squares(x: Any) -> Any:
         y, _ = RELU_FIVE(x, ps, st)
@@ -76,7 +76,7 @@ CASES: list[Case] = [
         },
         expected=_expect_slopes,
         differentiates=True,
-        # The slopes are small beside the terms that they are made of.
+        # The gradients are sums of much larger terms that cancel.
         tolerance=Tolerance(reduction=15, magnitude=4.0),
     ),
     check_fact("batch_norm.parameters", cite(FILE, 129, 128), lambda: list(TWO_PS) == ["bias", "scale"]),
@@ -103,7 +103,7 @@ CASES: list[Case] = [
         )
         for name, line, value in (
             ("running_mean", 150, [0.3, 0.4]),
-            ("running_var", 156, [1.3, 1.3]),  # the comment at line 154 gives the number
+            ("running_var", 156, [1.3, 1.3]),  # the number is in upstream's comment at line 154
         )
     ],
     check_program(

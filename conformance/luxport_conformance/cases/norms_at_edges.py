@@ -1,4 +1,4 @@
-"""Cases of norms of numbers whose squares overflow or vanish: with no epsilon, what comes out knows no size."""
+"""Cases of normalization with epsilon 0, which is scale-invariant, of numbers whose squares overflow or underflow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport_conformance.cases.declare import check_program, draw
 from luxport_conformance.cases.sample_norms import set_up
 from luxport_conformance.compare import Tolerance
 
-# Layers of (N, 4, 6), and the axes that they reduce; a norm of groups parts its channels first.
+# Layers for x (N, 4, 6), and the axes over which they normalize; for groups, of x reshaped to (N, 2, 2, 6).
 NORMS: dict[str, tuple[Layer, tuple[int, ...]]] = {
     "layer": (LayerNorm((4, 6), affine=False, epsilon=0.0), (1, 2)),
     "root mean square": (RMSNorm(6, affine=False, epsilon=0.0), (2,)),
@@ -27,7 +27,7 @@ SCALES = {"float16": 2.0**10, "bfloat16": 2.0**100, "float32": 2.0**100, "float6
 
 
 def _compute_norms(x: Any, weights: Any, direction: Any, size: Any) -> Any:
-    """Return what each norm makes of huge and of tiny numbers, and its slopes in units of their size."""
+    """Return each norm of huge and of tiny numbers, and its gradients times the magnitude of the numbers."""
     scale = SCALES[dtype_name(x)]
     xp = luxport.namespace(x)
 
@@ -62,7 +62,7 @@ def _call(kind: str, x: Any, size: Any) -> Any:
 
 
 def _expect_norms(x: Any, weights: Any, direction: Any, size: Any) -> Any:
-    """Return the formulas and their slopes in float64."""
+    """Compute all norms and their gradients by formulas in float64."""
     x, weights, direction, size = (part.astype(np.float64) for part in (x, weights, direction, size))
     found = {}
     for kind, (_, axes) in NORMS.items():
@@ -77,7 +77,7 @@ def _expect_norms(x: Any, weights: Any, direction: Any, size: Any) -> Any:
 
 
 def _derive(x: Any, g: Any, axes: tuple[int, ...], *, centered: bool) -> Any:
-    """Return the norm of x, and the slopes of its product with g: g without its mean and its part along the norm."""
+    """Return the normalized x, and the pullback of g, which is g without its mean and its projection on the result."""
     x = x - x.mean(axes, keepdims=True) if centered else x
     deviation = np.sqrt((x * x).mean(axes, keepdims=True))
     y = x / deviation

@@ -1,4 +1,4 @@
-"""Cases of integers and booleans where numbers in between are needed, and of masks that do not fit: one line each."""
+"""Cases of integers and booleans in place of floating numbers, and of masks of a wrong dtype or shape."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from luxport_conformance.cases.declare import check_program, check_refusal, draw
 
 SOURCE = ("the rule: what integers would round away is refused, as a result of integers would be another number",)
 
-# What needs floating numbers, called with an image (2, 4, 6, 6).
+# Functions that need floating numbers, called with an image (2, 4, 6, 6).
 NEEDS_FLOATING: dict[str, Callable[[Any], Any]] = {
     "normalize": lambda x: ops.normalize(x),
     "layer_norm": lambda x: ops.layer_norm(x, epsilon=0.1),
@@ -34,14 +34,14 @@ NEEDS_FLOATING: dict[str, Callable[[Any], Any]] = {
 KINDS = ("int32", "uint8", "bool")
 
 FLAGS = np.eye(3)[[0, 2, 1, 1]]
-# What takes no target like the prediction, but labels, or none.
+# Losses whose target is labels, and functions without a target.
 OTHERS = ("ctc_loss", "label_smoothing", "nll_loss", "sparse_crossentropy", "sparse_logitcrossentropy")
 LOSSES = {
     name: loss
     for name in losses.__all__
     if callable(loss := getattr(losses, name)) and not isinstance(loss, type) and name not in OTHERS
 }
-# The last two are types that a framework need not have.
+# The last two entries are dtypes that some frameworks lack.
 TARGET_KINDS = {"": KINDS, "_int64": ("int64",), "_uint16": ("uint16",)}
 
 
@@ -50,21 +50,21 @@ def _list_integers(kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _compute_loss(name: str, y_hat: Any, y: Any) -> Any:
-    """Call a loss with a target, which is also the third array of those that take one."""
+    """Compute a loss; a loss of three arrays gets the target as the third array, too."""
     return LOSSES[name](y_hat, y, *[y] * (name in ("gaussian_nll", "triplet_margin_loss")))
 
 
 def _compute_differences(name: str, y_hat: Any, y: Any, *integers: Any) -> Any:
-    """Return how far losses with targets of integers and booleans are from the one with floating numbers."""
+    """Return, for each target of integers or booleans, its loss minus the loss of the same target as floats."""
     return tuple([_compute_loss(name, y_hat, target) - _compute_loss(name, y_hat, y) for target in integers])
 
 
-# One of what is written for each kind of step: usual, with a clock, clipped together.
+# A rule of each kind: element by element, with a count of its steps, and by a norm of the gradient.
 RULES = {"Descent": optimizers.Descent(0.1), "Adam": optimizers.Adam(0.1), "ClipNorm": optimizers.ClipNorm(1.0)}
 
 
 def _take_steps(rule: Any, x: Any, *gradients: Any) -> Any:
-    """Return where a step by each gradient leads from x, as a state is made for it."""
+    """Return the parameter x after a first step by each of the gradients."""
     state = optimizers.setup(rule, {"w": x})
     return tuple([optimizers.update(state, {"w": x}, {"w": dx})[1]["w"] for dx in gradients])
 
@@ -78,7 +78,7 @@ def _take_step_of_integers(rule: Any, x: Any, integers: Any) -> Any:
 
 
 QUERY, KEY = draw(2, 1, 2, 4), draw(2, 5, 2, 4)
-# Masks that are none, or would spread the scores (2, 2, 1, 5).
+# Masks of a wrong dtype, and masks that would broadcast the scores (2, 2, 1, 5) to another shape.
 MASKS: dict[str, tuple[Any, type[Exception], str]] = {
     "numbers": (np.ones((1, 5), np.float32), LayerTypeError, "expects a mask of booleans"),
     "integers": (np.ones((1, 5), np.int32), LayerTypeError, "expects a mask of booleans"),

@@ -14,7 +14,7 @@ from luxport_conformance.cases.optimizer_parts import HUNDRED, MAIN, TIED
 
 
 def _take_first_step(which: str) -> Any:
-    """Take a step with single-precision parameters and a function beside them."""
+    """Take one step on a tree of float32 and float64 parameters that also holds a function."""
     rule = {
         "rule": Momentum(0.1, 0.9),
         "chain": OptimizerChain(ClipGrad(2.0), Adam()),

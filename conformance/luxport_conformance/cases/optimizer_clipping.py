@@ -1,4 +1,4 @@
-"""Cases of `ClipGrad`, `ClipNorm`, `ClipGlobalNorm` and the norms that they take."""
+"""Cases of `ClipGrad`, `ClipNorm`, `ClipGlobalNorm` and the norms by which they clip."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _compute_norms_of_extremes(x: Any) -> Any:
 
 
 def _make_joint_steps(rule: Any) -> Callable[..., Any]:
-    """Two updates; in the first one parameter has no gradient, and is in a group of its own afterward."""
+    """Return two update steps; in the first, `a` has no gradient, so that afterward it is in a group of its own."""
 
     def program(ps: Any, grads: Any) -> Any:
         state, once = optimizers.update(optimizers.setup(rule, ps), ps, {**grads, "a": None})
@@ -71,11 +71,11 @@ def _make_joint_steps(rule: Any) -> Callable[..., Any]:
 
 
 def _expect_joint_steps(ps: Any, grads: Any) -> Any:
-    """The norms are 13 without a, and 14 with it."""
+    """Return the expected steps: the global norm of the gradients is 13 without `a`, and 14 with it."""
     return {name: (0.5 * dx if name != "a" else 0.0 * dx, dx * 6.5 / 14.0) for name, dx in grads.items()}
 
 
-# Norms of 13, without a, and of 14.
+# Gradients with a global norm of 13 without `a`, and of 14 with it.
 _GRADS = {"a": np.array([np.sqrt(27.0)]), "b": np.array([3.0, 0.0]), "c": np.array([[4.0], [12.0]])}
 _ZEROS = {name: np.zeros_like(value) for name, value in _GRADS.items()}
 

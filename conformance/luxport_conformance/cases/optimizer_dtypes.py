@@ -33,10 +33,10 @@ def _make_steps(rules: Any) -> Callable[..., Any]:
 
 
 def _descend(x: Any, a: Any) -> Any:
-    """Thirty steps of every rule on ``a x² / 2``; a small a has squares that float16 cannot hold."""
+    """Minimize ``a x² / 2`` by thirty steps of every rule; the squares of a small a underflow in float16."""
     results = []
     for rule in ALL_RULES:
-        # One that asks for double precision itself is no matter of half precision, and not every backend has it.
+        # MixedPrecision computes in its own dtype, float64 here, which not every backend has.
         if isinstance(rule, MixedPrecision):
             continue
         state, y = optimizers.setup(rule, x), x
@@ -97,9 +97,9 @@ CASES: list[Case] = [
         subject="update",
         expected=EVERY_DTYPE,
         dtypes=("float64",),
-        compiles=False,  # the rules' own tests compile them all
+        compiles=False,  # other cases compile every rule
     ),
-    # Upstream's own numbers, 1.835 and -0.886, are where its squares vanish in float16.
+    # Upstream's test expects 1.835 and -0.886, which come from squares that underflow in float16.
     check_step(
         "float16_epsilon",
         ("D. P. Kingma, J. Ba (2015): the first step is eta / (1 + epsilon / |dx|) toward the sign of the gradient",),
@@ -117,7 +117,7 @@ CASES: list[Case] = [
         subject="update",
         expected=lambda x, a: _descend(np.asarray(x, np.float64), np.asarray(a, np.float64)),
         dtypes=("float16", "bfloat16"),
-        compiles=False,  # thirty steps of every rule; the rules' own tests compile them
+        compiles=False,  # thirty steps of every rule compile slowly; other cases compile every rule
         traces=False,
     ),
     check_program(

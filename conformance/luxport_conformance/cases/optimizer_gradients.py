@@ -1,4 +1,4 @@
-"""Cases of rules that take more than the gradient."""
+"""Cases of rules of several gradients, and of derivatives through optimizer steps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from luxport_conformance.compare import Tolerance
 
 @dataclass(frozen=True)
 class Both(HigherOrder):
-    """A rule that wants the gradient twice, the same."""
+    """A rule that takes the gradient twice, and raises unless both are equal."""
 
     def init(self, x: Any) -> None:
         return None
@@ -34,7 +34,7 @@ class Both(HigherOrder):
 
 @dataclass(frozen=True)
 class Weighted(HigherOrder):
-    """A rule whose step is a sum of two gradients, with weights that grow."""
+    """A rule whose step is a weighted sum of two gradients; both weights grow by 1 in each step."""
 
     def init(self, x: Any) -> tuple[Any, Any]:
         xp = namespace(x)
@@ -57,17 +57,17 @@ def _make_weighted_steps(rule: Any) -> Callable[..., Any]:
 
 
 def _compute_slopes_at_rest(x: Any, dx: Any) -> Any:
-    """Return how the first step of every rule moves with the gradient, where that is 0."""
+    """Return the derivative of the first step of every rule with respect to the gradient."""
 
     def compute_slope(rule: Any) -> Any:
         return luxport.grad(lambda dx: namespace(x).sum(optimizers.update(optimizers.setup(rule, x), x, dx)[1]))(dx)
 
-    # One that asks for double precision itself is no matter of others, and not every backend has it.
+    # MixedPrecision computes in its own dtype, float64 here, which not every backend has.
     return {str(rule): compute_slope(rule) for rule in ALL_RULES if not isinstance(rule, MixedPrecision)}
 
 
 _FINITE = Property("finite numbers", lambda slopes: bool(np.isfinite(slopes).all()))
-# Of ``-eta dx / (|dx| + epsilon)``.
+# The derivative at dx = 0 of ``-eta dx / (|dx| + epsilon)`` is ``-eta / epsilon``.
 _AT_REST = {
     **{str(rule): _FINITE for rule in ALL_RULES if not isinstance(rule, MixedPrecision)},
     **{str(rule): np.full(3, -rule.eta / rule.epsilon) for rule in (Adam(), AdamW())},
@@ -79,7 +79,7 @@ CURVES = {"w": draw(4, 3, seed=4), "b": draw(3, seed=5)}
 
 
 def _make_expected_steps(factor: float) -> Callable[..., Any]:
-    """The first step is ``factor dx``, with the weights 1 and 0; the second ``2 factor dx + dx2``."""
+    """Return the parameters after two steps: ``factor dx``, by the weights 1 and 0, then ``2 factor dx + dx2``."""
     return lambda ps, dx, dx2: {"ps": tree.map(lambda x, a, b: x - 3.0 * factor * a - b, ps, dx, dx2)}
 
 

@@ -1,4 +1,4 @@
-"""What cases of `luxport.optimizers` share: rules, values, one update."""
+"""Rules, numbers and a check of one update that the cases of `luxport.optimizers` share."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ X, DX = np.array([1.0, 10.0, 100.0]), np.array([1.0, 2.0, 3.0])
 
 
 def describe_state(state: optimizers.OptimizerState) -> Any:
-    """Return the leaves of a state as dicts, each with its group's rule and numbers."""
+    """Return an optimizer state as a tree of dicts, one for each leaf: its state, and its group's rule and values."""
 
     def describe(node: Any) -> Any:
         if node is None or isinstance(node, Tied):
@@ -70,7 +70,7 @@ def describe_state(state: optimizers.OptimizerState) -> Any:
 def check_step(
     id: str, lines: tuple[str, ...], rule: Any, ps: Any, grads: Any, *, expected: Any, subject: str = "", **options: Any
 ) -> Case:
-    """One update; `expected` is a tree of some of the new parameters, and of states."""
+    """Check one update; `expected` is a tree with some of the new parameters and of the states."""
 
     def program(ps: Any, grads: Any) -> Any:
         state, new = optimizers.update(optimizers.setup(rule, ps), ps, grads)

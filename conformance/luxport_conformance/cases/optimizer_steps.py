@@ -1,4 +1,4 @@
-"""Cases of optimizers' rules: three steps against the formulas of the papers, with an epsilon that shows."""
+"""Cases of three steps of each optimizer by its paper's formulas, with an epsilon large enough to have an effect."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _make_three_steps(rule: Any) -> Callable[..., Any]:
 
 
 def _step_adam(x: Any, gradients: Any, *, coupled: float = 0.0, decoupled: float = 0.0) -> Any:
-    """D. P. Kingma, J. Ba (2015), algorithm 1; the decay is Loshchilov and Hutter's."""
+    """Yield Adam's steps: D. P. Kingma, J. Ba (2015), algorithm 1; weight decay as in Loshchilov and Hutter."""
     m = v = np.zeros_like(x)
     for t, dx in enumerate(gradients, start=1):
         m, v = BETA1 * m + (1 - BETA1) * dx, BETA2 * v + (1 - BETA2) * dx**2
@@ -41,7 +41,7 @@ def _step_adam(x: Any, gradients: Any, *, coupled: float = 0.0, decoupled: float
 
 
 def _step_nesterov(x: Any, gradients: Any) -> Any:
-    """Look ahead: the velocity moves by the gradient taken at x, and x goes on by what it will be (Nesterov)."""
+    """Yield the steps of Nesterov momentum, where the gradient is taken at the look-ahead point x."""
     velocity = np.zeros_like(x)
     for dx in gradients:
         following = RHO * velocity - ETA * dx
@@ -59,7 +59,7 @@ def _step_momentum(x: Any, gradients: Any) -> Any:
 
 
 def _step_rms_prop(x: Any, gradients: Any, *, centered: bool = False) -> Any:
-    """T. Tieleman, G. Hinton (2012); centered as in A. Graves (2013), equations 38 to 41, but for epsilon's place."""
+    """Yield steps: T. Tieleman, G. Hinton (2012); centered: A. Graves (2013), 38 to 41, epsilon outside the root."""
     square = mean = np.zeros_like(x)
     for dx in gradients:
         square, mean = RHO * square + (1 - RHO) * dx**2, RHO * mean + (1 - RHO) * dx
@@ -68,7 +68,7 @@ def _step_rms_prop(x: Any, gradients: Any, *, centered: bool = False) -> Any:
 
 
 def _step_ada_grad(x: Any, gradients: Any) -> Any:
-    """J. Duchi, E. Hazan, Y. Singer (2011); the sum starts from epsilon as in Optimisers.jl."""
+    """Yield AdaGrad's steps: J. Duchi, E. Hazan, Y. Singer (2011); the sum starts at epsilon as in Optimisers.jl."""
     total = np.full_like(x, EPSILON)
     for dx in gradients:
         total = total + dx**2
@@ -77,7 +77,7 @@ def _step_ada_grad(x: Any, gradients: Any) -> Any:
 
 
 def _step_ada_delta(x: Any, gradients: Any) -> Any:
-    """M. D. Zeiler (2012), algorithm 1."""
+    """Yield AdaDelta's steps: M. D. Zeiler (2012), algorithm 1."""
     square = steps = np.zeros_like(x)
     for dx in gradients:
         square = RHO * square + (1 - RHO) * dx**2
@@ -88,7 +88,7 @@ def _step_ada_delta(x: Any, gradients: Any) -> Any:
 
 
 def _step_lion(x: Any, gradients: Any) -> Any:
-    """X. Chen et al. (2023), algorithm 2."""
+    """Yield Lion's steps: X. Chen et al. (2023), algorithm 2."""
     m = np.zeros_like(x)
     for dx in gradients:
         x = x - ETA * np.sign(BETA1 * m + (1 - BETA1) * dx)
@@ -97,7 +97,7 @@ def _step_lion(x: Any, gradients: Any) -> Any:
 
 
 def _step_rprop(x: Any, gradients: Any) -> Any:
-    """M. Riedmiller, H. Braun (1993), number by number."""
+    """Yield the steps of RProp, element by element: M. Riedmiller, H. Braun (1993)."""
     last, size = np.zeros_like(x), np.full_like(x, ETA)
     for dx in gradients:
         now = dx.copy()
@@ -120,7 +120,7 @@ def _check_three_steps(name: str, rule: Any, source: str, steps: Callable[..., A
         subject=type(rule).__name__,
         expected=lambda x, gradients: tuple(steps(x, gradients, **options)),
         tolerance=Tolerance(reduction=12, magnitude=2.0),
-        compiles=False,  # the rules' own tests compile them all
+        compiles=False,  # other cases compile every rule
     )
 
 

@@ -1,4 +1,4 @@
-"""Cases of parameters that stand in several places, and are updated once."""
+"""Cases of tied parameters: an array in several places of a tree is updated once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _update_tied_pair(ps: Any, grads: Any) -> Any:
 def _update_tied_three(ps: Any, drop: bool) -> Any:
     thrice, y, x = ps["thrice"], ps["y"], ps["x"]
     model = {"a": {"x": thrice, "y": y, "z": True}, "b": ({"m": (0, 1, thrice)},), "c": {"x": x, "y": thrice}}
-    # Slopes of a sum of squares, each doubled as often as the loss goes around it.
+    # The gradients of a sum of squares, with a different factor for the places of the same array.
     grads = {
         "a": {"x": 4.0 * thrice, "y": 4.0 * y, "z": None},
         "b": None if drop else ({"m": (None, None, 8.0 * thrice)},),

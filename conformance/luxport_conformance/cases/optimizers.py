@@ -1,4 +1,4 @@
-"""Cases of `luxport.optimizers`: Optimisers.jl's own tests of rules and of trees."""
+"""Cases of `luxport.optimizers`: Optimisers.jl's tests of rules and of trees."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _is_falling(losses: Any) -> bool:
 
 
 def _has_converged(rule: Any) -> bool:
-    """A product of two random matrices, at most 5,000 steps; both matrices are one array."""
+    """Return whether a rule fits an element-wise product of two matrices, one array, within 5,000 steps."""
     rng = np.random.default_rng(1)
     target = np.prod(rng.random((2, 3, 3)), axis=0)
     ps = np.stack([5 * rng.random((3, 3)), rng.random((3, 3))])
@@ -200,7 +200,7 @@ CASES: list[Case] = [
         subject="update",
         expected=tuple([{"moved": np.array(True), "b": np.ones((2, 2))} for _ in ALL_RULES]),
         dtypes=("float64",),
-        compiles=False,  # the rules' own tests compile them all
+        compiles=False,  # other cases compile every rule
     ),
     check_function(
         "optimizers.complex",

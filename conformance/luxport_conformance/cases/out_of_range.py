@@ -1,4 +1,4 @@
-"""Cases of indices out of range: an error where their values are at hand, NaN where they are not."""
+"""Cases of indices out of range: an error in eager programs, which can read them, and NaN in compiled ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SOURCE = ("the rule of luxport.ops.indices: an error where values are at hand, e
 
 _EMBEDDING, _OF_AXES, _BAG = luxport.Embedding(3, 2), luxport.Embedding((1, 3), 2), EmbeddingBag(3, 2, "sum")
 
-# Each looks indices up in a table of three rows, or puts something there.
+# Functions that look up rows of a table with three rows; those of PUTS scatter into three rows.
 LOOKS_UP: dict[str, Callable[..., Any]] = {
     "embedding": lambda table, i: ops.embedding(table, i),
     "gather": lambda table, i: ops.gather(table, i),
@@ -45,7 +45,7 @@ PUTS: dict[str, Callable[..., Any]] = {
     },
     "reduce_segments": lambda x, i: ops.reduce_segments(x, i, op="sum", size=3),
 }
-# As many as there are ways through the code; PyTorch differentiates no products of segments in a compiled program.
+# One of PUTS for each code path; PyTorch cannot differentiate segment products in compiled programs.
 WHOLES = ("scatter +", "scatter max", "segment_reduce prod", "reduce_segments")
 SLOPED = {name: PUTS[name] for name in WHOLES[:2]}
 JUDGES: dict[str, Callable[..., Any]] = {
@@ -55,7 +55,7 @@ JUDGES: dict[str, Callable[..., Any]] = {
 
 
 def _look_up_compiled(table: Any, slices: Any, scores: Any, i: Any, offsets: Any) -> Any:
-    """Compile them all as one program, and their gradients."""
+    """Run all functions and their gradients as one compiled program."""
     xp = luxport.namespace(table)
 
     def program(table: Any, slices: Any, scores: Any, i: Any, offsets: Any) -> Any:
@@ -84,7 +84,7 @@ def _look_up_compiled(table: Any, slices: Any, scores: Any, i: Any, offsets: Any
 
 
 def _expect_missing(rows: Any) -> Property:
-    """Expect NaN where the indices are out of range alone, and these rows elsewhere, if they are known."""
+    """Return the property that only rows of indices out of range are NaN; the others are `rows`, if it is not None."""
 
     def holds(y: Any) -> bool:
         others = np.delete(y, OUT, axis=0)
@@ -97,7 +97,7 @@ def _expect_missing(rows: Any) -> Property:
 
 ALL_NAN = Property("NaN everywhere", lambda y: bool(np.isnan(y).all()))
 _LEAST = -(2**31)
-# All but the one of a single column take rows 0 and 2 whole.
+# All lookups but gather_of_two, which reads only the first column, read the whole rows 0 and 2.
 _TAKEN = np.array([[1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]) * (len(LOOKS_UP) - 1) + [[1.0, 0], [0, 0], [1, 0]]
 COMPILED: dict[str, Any] = {
     "rows": {name: _expect_missing(TABLE[[0, 2], : 1 if name == "gather_of_two" else 2]) for name in LOOKS_UP},
@@ -116,7 +116,7 @@ COMPILED: dict[str, Any] = {
     "flags": np.array([True, False, False, True]),
 }
 
-# What raises, called with the table or the scores and the indices.
+# name: (a function of x and indices that raises, x, the message)
 EAGER: dict[str, tuple[Callable[..., Any], Any, str]] = {
     **{name: (f, TABLE, "indices of at least 0 and below 3, got") for name, f in LOOKS_UP.items()},
     **{name: (f, SLICES, "of at least 0 and below 3, got") for name, f in PUTS.items()},
@@ -140,7 +140,7 @@ CASES: list[Case] = [
         subject="indices",
         expected=COMPILED,
         dtypes=("float32",),
-        differentiates=True,  # and so it can compile
+        differentiates=True,  # selects the backends with gradients, which are those that can compile
         traces=False,
     ),
     *(

@@ -1,4 +1,4 @@
-"""Cases of `output_shape`: shapes told without computing."""
+"""Cases of `output_shape`, which finds the shape of an output without computing it."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ ACTIVATIONS = (
 TWO_CONV = Chain(Conv((3, 3), 3, 16), Conv((3, 3), 16, 32))
 CLASSIFIER = Chain(Conv((3, 3), 3, 16), BatchNorm(16), FlattenLayer(), Dense(1024, 10))
 DILATED = Conv((3, 3), 3, 16, stride=2, padding=3, dilation=2)
-# options, the size going in, the size coming out
+# (options, size of the input, size of the output)
 CONVOLUTIONS: tuple[tuple[dict[str, Any], int, int], ...] = (
     ({}, 10, 8),
     ({"stride": 2}, 5, 2),
     ({"stride": 2, "padding": 3}, 5, 5),
     ({"stride": 2, "padding": 3, "dilation": 2}, 5, 4),
 )
-# likewise, with the channels after the options
+# (options, channels, size of the input, size of the output)
 POOLINGS: tuple[tuple[dict[str, Any], int, int, int], ...] = (
     ({}, 3, 10, 5),
     ({"stride": 1}, 4, 5, 4),

@@ -25,7 +25,7 @@ BESIDE = Parallel(_make_join(-1), Dense(2, 4, relu), Dense(3, 6, relu))
 BEHIND = Chain(BESIDE, Dense(10, 13, tanh), ops.softmax)
 SAME = Conv((3, 3), 3, 16, padding=1)
 
-# model, the shape or shapes going in, the shape coming out, upstream's lines
+# (id, model, shape or shapes of the inputs, shape of the output, lines of upstream's test)
 TOLD: tuple[tuple[str, Any, Any, tuple[int, ...], tuple[int, ...]], ...] = (
     ("maxout", Maxout(Conv((3, 3), 3, 16), Conv((3, 3), 3, 16)), (1, 3, 10, 10), (1, 16, 8, 8), (20,)),
     ("new_axis", WrappedFunction(_add_channel_axis), (13, 7, 5), (13, 1, 7, 5), (26,)),

@@ -14,7 +14,7 @@ from luxport_conformance.cases.declare import check_error, check_function, check
 
 FILE = "nnlib:padding.jl"
 
-# name, NumPy's name, and what NNlib pins: lines, padding, axes and the padded 1 2 3 / 4 5 6 / 7 8 9, axes reversed
+# (name, NumPy's mode, NNlib's tests: (lines, padding, axes, the padded 1 2 3 / 4 5 6 / 7 8 9)), axes reversed
 PINNED: tuple[tuple[str, Any, tuple[tuple[tuple[int, ...], Any, Any, list[list[int]]], ...]], ...] = (
     (
         "pad_edge",
@@ -48,7 +48,7 @@ PINNED: tuple[tuple[str, Any, tuple[tuple[tuple[int, ...], Any, Any, list[list[i
         (((157,), (2,), 0, [[4, 5, 6], [7, 8, 9], [1, 2, 3], [4, 5, 6], [7, 8, 9], [1, 2, 3], [4, 5, 6]]),),
     ),
 )
-# by two on every side, and the two ways to say so
+# lines of NNlib's tests that pad by two on every side, with the padding in either of two forms
 ALL_ROUND = {"pad_edge": (79,), "pad_reflect": (92, 101), "pad_symmetric": (128, 137), "pad_circular": (162, 171)}
 SLOPES = {"pad_edge": 82, "pad_reflect": 106, "pad_symmetric": 140, "pad_circular": 174}
 
@@ -83,7 +83,7 @@ def _check_pinned(name: str, by_numpy: Any, pins: Any) -> Case:
 
 
 def _check_slope(name: str) -> Case:
-    """The gradient of a padded array's weighted sum: each weight at the element that went there."""
+    """Check the gradient of a weighted sum of a padded array: the sum of the weights at all copies of an element."""
     op, weights = getattr(ops, name), draw(3, 7, 7, seed=1)
     places = np.pad(
         np.arange(27).reshape(3, 3, 3), ((0, 0), (2, 2), (2, 2)), mode=dict((n, m) for n, m, _ in PINNED)[name]

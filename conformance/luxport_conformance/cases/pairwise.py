@@ -1,4 +1,4 @@
-"""Cases of `PairwiseFusion` and `PairwiseFold`, which take up inputs step by step."""
+"""Cases of `PairwiseFusion` and `PairwiseFold`, which join one more input at each layer."""
 
 from __future__ import annotations
 

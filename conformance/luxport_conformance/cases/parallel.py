@@ -1,4 +1,4 @@
-"""Cases of `Parallel` and `BranchLayer`, whose layers run side by side."""
+"""Cases of `Parallel` and `BranchLayer`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEN = Tolerance(reduction=10)
 
 
 def _make_expected_sum(*products: str) -> Any:
-    """Compute with NumPy the sum of what the Denses called so make of their inputs."""
+    """Return a function that computes with NumPy the sum of the outputs of the Dense layers with these names."""
 
     def expect_sum(x: Any, ps: Any, st: Any) -> Any:
         inputs = x if isinstance(x, tuple) else (x,) * len(products)
@@ -41,7 +41,7 @@ def _make_expected_sum(*products: str) -> Any:
 
 
 def _count_calls(*layers: Any, x: Any) -> dict[str, int]:
-    """Count how often a connection is called, and with how many arguments."""
+    """Return the number of calls of a connection, and the number of arguments of all calls."""
     calls: Counter[str] = Counter()
 
     def add_up(*parts: Any) -> Any:
@@ -54,7 +54,7 @@ def _count_calls(*layers: Any, x: Any) -> dict[str, int]:
     return dict(calls)
 
 
-# PyTorch's compiler cannot follow the building of a layer.
+# Made outside of the programs: PyTorch's compiler cannot trace the construction of a layer.
 _PRODUCTS = Parallel(operator.add, a=Dense(3, 2, use_bias=False), b=Dense(3, 2, use_bias=False))
 
 

@@ -81,7 +81,7 @@ def _make_block_pool(reduce: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _average_by_loops(x: Any, k: int, pad: int, stride: int, count_include_pad: bool) -> Any:
-    """Visit every window and every element in it."""
+    """Compute mean pooling by loops over all windows and their elements."""
     sizes = x.shape[2:]
     places = [(n + 2 * pad - k) // stride + 1 for n in sizes]
     y = np.zeros((*x.shape[:2], *places))

@@ -1,4 +1,4 @@
-"""Cases of gradients of pooling that NNlib pins, of operations and definitions; of means of complex numbers."""
+"""Cases of NNlib's gradients of pooling, for the operations and their definitions, and of means of complex numbers."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def _check_pinned(rank: int) -> Case:
         differentiates=True,
         tolerance=SIX_DIGITS,
         dtypes=("float32",),
-        compiles=False,  # twenty programs, and the laws compile the layer
+        compiles=False,  # twenty programs compile slowly, and the laws compile the layer
     )
 
 
 def _check_complex(rank: int) -> Case:
-    """Pull complex numbers back, and differentiate by real and imaginary part: free of any convention for them."""
+    """Check pullbacks of complex numbers, and gradients by real and imaginary parts, which need no convention."""
     ways = [*itertools.product((0, 1), (True, False))]
 
     def program(re: Any, im: Any, dys: Any) -> Any:
@@ -96,7 +96,7 @@ def _check_complex(rank: int) -> Case:
             weights = _expect_weights(re.shape, padding, counted)
             slope = weights.sum(0)
             total = [slope @ part.reshape(-1, slope.size).T for part in (re, im)]
-            # |sum|² is the square of the real sum and that of the imaginary one.
+            # |sum|² is the sum of the squares of the real and of the imaginary sum.
             slopes = tuple(
                 [2 * np.sum(part) * np.tile(slope, re.size // slope.size).reshape(re.shape) for part in total]
             )
@@ -132,7 +132,7 @@ def _join(re: Any, im: Any) -> Any:
 
 
 def _expect_weights(shape: tuple[int, ...], padding: int, counted: bool) -> Any:
-    """Return how much of each element goes into the mean at each place, in one channel; windows and strides of 2."""
+    """Return the matrix of mean pooling in one channel, from elements to means, for windows and strides of 2."""
     sizes = shape[2:]
     places = [(n + 2 * padding) // 2 for n in sizes]
     weights = np.zeros((*places, *sizes))

@@ -1,4 +1,4 @@
-"""Cases of gradients of pooling, in one and two dimensions, against loops over the windows."""
+"""Cases of gradients of pooling in one and two dimensions, compared with loops over the windows."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FILE = "nnlib:pooling.jl"
 
 
 def _draw_distinct(rank: int) -> Any:
-    """A permutation: in every window one element is the largest, by far."""
+    """Return a permutation of 0, 1, 2, …, so that every window has a unique largest element."""
     shape = (2, 3, *(10,) * rank)
     return np.random.Generator(np.random.Philox(rank)).permutation(np.arange(float(np.prod(shape)))).reshape(shape)
 
 
 def _pull_back(c: Any, x: Any, windows: Callable[[], Any], *, largest: bool) -> Any:
-    """Hand each number of c on to the largest element of its window, or in equal parts to all inside x."""
+    """Pull c back by loops: to the largest element of each window, or in equal parts to its elements inside x."""
     dx = np.zeros(x.shape)
     for place, window in windows():
         for n, channel in np.ndindex(*x.shape[:2]):
@@ -35,7 +35,7 @@ def _pull_back(c: Any, x: Any, windows: Callable[[], Any], *, largest: bool) -> 
 
 
 def _list_windows(sizes: tuple[int, ...], places: tuple[int, ...], low: int) -> Callable[[], Any]:
-    """Windows of 2 with stride 2, cut to what lies inside."""
+    """Return a function that iterates over windows of 2 with stride 2, each cut to its part inside the array."""
 
     def iterate() -> Any:
         for place in itertools.product(*map(range, places)):
@@ -99,7 +99,7 @@ def _check_padding_left_out(rank: int) -> Case:
 
 
 def _check_first_of_infinities() -> Case:
-    """Windows of -inf alone hand their gradient to their first element, as windows of equal numbers do."""
+    """Check that a window of only -inf gives its gradient to its first element, as any window of equal numbers does."""
     x, slope = np.full((1, 2, 4, 6), -np.inf), np.zeros((1, 2, 4, 6))
     slope[..., ::2, ::3] = 1.0
     x[0, 0, 1, 2], slope[0, 0, 0, 0], slope[0, 0, 1, 2] = 3.0, 0.0, 1.0

@@ -1,4 +1,4 @@
-"""Cases of positional embeddings: rotations as products of complex numbers."""
+"""Cases of positional embeddings, computed in NumPy as products of complex numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EIGHT_DIGITS = Tolerance(rounding=1e-7, reason="sines of float32 frequencies")
 
 
 def turn(x: Any, positions: Any, dims: int = 4) -> Any:
-    """Turn x (N, sequence, heads, features): pairs are complex numbers, angles their arguments."""
+    """Rotate x (N, sequence, heads, features): multiply pairs of features, as complex numbers, by exp(i angle)."""
     half = dims // 2
     angles = np.asarray(positions, float)[..., :, None, None] / 10000.0 ** (np.arange(half) / half)
     pairs = (x[..., :half] + 1j * x[..., half:dims]) * np.exp(1j * angles)

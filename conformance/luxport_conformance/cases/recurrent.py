@@ -1,4 +1,4 @@
-"""Cases of the recurrent layers: upstream asks for shapes and equalities, the numbers are a second computation's."""
+"""Cases of recurrent layers: upstream's tests of shapes and equalities, and numbers by the formulas in NumPy."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from luxport_conformance.compare import Tolerance
 RECURRENT = "flux:layers/recurrent.jl"
 GPU = "flux:test_common/gpu_recurrent.jl"
 
-# Sums of in + out products, three steps deep.
+# Each of three steps sums in + out products.
 DEEP = Tolerance(reduction=3 * (2 + 3))
 STEPS, BATCH, IN, OUT = 3, 2, 2, 3
 
 FLUX: dict[str, Any] = {"use_recurrent_bias": False}
-"""Flux's cells have one bias."""
+"""Options for a cell like Flux's, which has one bias."""
 
 CELLS: dict[str, Any] = {
     "rnn": RNNCell(IN, OUT, **FLUX),
@@ -42,7 +42,7 @@ def _sigmoid(x: Any) -> Any:
 
 
 def step_by_formula(kind: str, ps: Any, x: Any, carry: Any) -> tuple[Any, ...]:
-    """Return the next carry, its first part the output, with a matrix and a bias for each gate, as papers write it."""
+    """Return the next carry, whose first part is the output, gate by gate by the formulas of the papers."""
     hidden = carry[0]
     out = ps["weight_hh"].shape[0]
     both = [np.zeros(ps["weight_ih"].shape[-1]) + ps.get(name, 0.0) for name in ("bias_ih", "bias_hh")]
@@ -68,7 +68,7 @@ def step_by_formula(kind: str, ps: Any, x: Any, carry: Any) -> tuple[Any, ...]:
 def run_by_formula(
     kind: str, ps: Any, x: Any, carry: Any, counts: Any = None, *, reverse: bool = False
 ) -> tuple[Any, Any]:
-    """Run each sample (T, in) of a batch by itself over the steps that count: the outputs, and the last carry."""
+    """Return outputs and last carries: run each sample (T, in) over its valid steps, those with a true `counts`."""
     outputs, ends = np.zeros((*x.shape[:2], carry[0].shape[-1]), np.result_type(x, *tree.leaves(ps))), []
     for n, sample in enumerate(x):
         end = tuple([part[n] if part.ndim > 1 else part for part in carry])
@@ -81,18 +81,18 @@ def run_by_formula(
 
 
 def draw_carries(kind: str, *shape: int) -> tuple[Any, ...]:
-    """Draw a carry."""
+    """Return a random carry: two arrays for an LSTM, else one."""
     return tuple(draw(*shape, seed=20 + i) for i in range(2 if kind == "lstm" else 1))
 
 
 def draw_parameters(layer: Any, seed: int = 1) -> Any:
-    """Draw parameters that differ from their initial values."""
+    """Return random parameters, which differ from the initial values also where those are zeros."""
     values = luxport.setup(seed, layer, backend="numpy")[0]
     return tree.map(lambda leaf: 0.6 * draw(*leaf.shape, seed=leaf.size), values)
 
 
 def make_states(layer: Any) -> Any:
-    """Make the states."""
+    """Return the initial states of a layer."""
     return set_up(layer)[1]
 
 
@@ -113,13 +113,13 @@ def _check_two_biases(kind: str, cell: Any) -> Case:
 
 
 def _draw_apart(cell: Any) -> Any:
-    """Draw parameters, of which two of one shape differ."""
+    """Return random parameters that differ also between arrays of the same shape."""
     values = set_up(cell)[0]
     return {name: 0.6 * draw(*leaf.shape, seed=30 + i) for i, (name, leaf) in enumerate(values.items())}
 
 
 def _check_steps(kind: str, *lines: int) -> Case:
-    """One step from a carry, from none and from zeros; a vector for a carry serves each sample."""
+    """Check one step from a carry, without one, and from zeros; a vector as the carry is used for every sample."""
     cell = CELLS[kind]
 
     def list_starts(x: Any, carry: Any, vector: Any) -> Any:
@@ -153,7 +153,7 @@ def _check_steps(kind: str, *lines: int) -> Case:
 
 
 def _check_sequences(kind: str, *lines: int) -> Case:
-    """A layer over sequences, with a batch and without, from a carry and from none, which is zeros; `Recurrence`."""
+    """Check a layer and `Recurrence` on sequences: batched or not, with a carry or without one, which means zeros."""
     layer = LAYERS[kind]
     rec = Recurrence(CELLS[kind], return_sequence=True, return_state=True)
 

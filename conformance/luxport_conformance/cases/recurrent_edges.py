@@ -1,4 +1,4 @@
-"""Recurrent cells where the sum before a gate is larger than float16 holds: a step, a sweep, and their gradients."""
+"""Cases of recurrent cells where the sum before a gate overflows in float16: one step, a sequence, and gradients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import luxport
 from luxport_conformance.case import Case
 
-# Two of these are more than float16 holds; each is exact in every dtype.
+# The sum of two of these overflows in float16; each is exact in every dtype.
 LARGE = 7.0 * 2.0**13
 CELLS = {
     "rnn": luxport.RNNCell(2, 2, use_bias=False),
@@ -57,7 +57,7 @@ CASES: list[Case] = [
                 for name, cell in CELLS.items()
             },
         },
-        # All gates are a half where the sums are 0; a GRU's candidate is 1, for its reset gate leaves half of one sum.
+        # The sums are 0, so all gates are 1/2; a GRU's candidate is 1, as its reset gate halves only one of two terms.
         expected={
             "rnn": _expect_both(0.0, 1.0),
             "lstm": _expect_both(0.0, 0.25),
@@ -65,6 +65,6 @@ CASES: list[Case] = [
         },
         dtypes=("float16", "bfloat16", "float32", "float64"),
         differentiates=True,
-        compiles=False,  # it builds layers and states, which PyTorch's compiler cannot follow
+        compiles=False,  # PyTorch's compiler cannot trace the construction of layers and states
     )
 ]

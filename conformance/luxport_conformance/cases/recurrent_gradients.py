@@ -1,4 +1,4 @@
-"""Cases of the gradients of recurrent layers: expected are slopes of a second computation, by complex steps."""
+"""Cases of gradients of recurrent layers, compared with complex-step derivatives of the formulas in NumPy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from luxport_conformance.compare import Tolerance
 
 
 def estimate_slopes(f: Callable[..., Any], *arguments: Any) -> Any:
-    """Differentiate by complex steps: exact for what is analytic, without a difference of large numbers."""
+    """Differentiate by complex steps, which for analytic functions has no cancellation error."""
     leaves = [np.asarray(leaf, np.complex128) for leaf in tree.leaves(arguments)]
 
     def estimate_slope(position: int, entry: tuple[int, ...]) -> float:
@@ -52,9 +52,9 @@ def _drop_bias(ps: Any) -> Any:
 
 
 def _check_cell_gradients(kind: str, *sources: str) -> Case:
-    """Gradients of loops over steps as users write them, with all of Flux's ways to make a loss of the outputs.
+    """Check gradients of loops over time steps as users write them, with each of the losses in Flux's tests.
 
-    The carry to start from has a batch or is a vector, the inputs are batches or vectors, there is a bias or none.
+    The initial carry and the inputs are batches or vectors, and the cells have a bias or not.
     """
     cells = (CELLS[kind], type(CELLS[kind])(IN, OUT, use_bias=False))
 
@@ -114,7 +114,7 @@ def _check_cell_gradients(kind: str, *sources: str) -> Case:
 
 
 def _check_sequence_gradients(kind: str, *sources: str) -> Case:
-    """Gradients through a layer, with a batch and without, for a carry that is trained with it."""
+    """Check gradients through a layer, batched or not, also with respect to the initial carry."""
     layer = LAYERS[kind]
     unbiased = type(layer)(IN, OUT, use_bias=False)
 

@@ -1,7 +1,7 @@
-"""Recurrent cells whose gates are wide open or shut: inputs and biases that are huge or infinite, with gradients.
+"""Cases of values and gradients of recurrent cells with saturated gates: inputs or biases are huge or infinite.
 
-Where a number is infinite, the gradient of what it is multiplied by is 0 times infinity, which is NaN as in any product
-of matrices: the rows of weight_ih that belong to an infinite input are not asked for.
+The gradient of a weight that is multiplied by an infinite input is 0 times infinity, which is NaN as in any product
+of matrices: the gradients of those rows of weight_ih are not compared.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _draw_away_from_0(*shape: int, seed: int) -> Any:
 
 
 def _make_inputs(at: float, where: str) -> Any:
-    """Return x (N, T, in), the carry and the parameters of each cell, with one number that is large."""
+    """Return x (N, T, in), the carry and the parameters of each cell, one of whose numbers is large."""
     found = {}
     for seed, (name, cell) in enumerate(CELLS.items()):
         n = 2 * cell.gates
@@ -73,7 +73,7 @@ def _compute_values_and_slopes(inputs: Any) -> Any:
 
 
 def _expect_values_and_slopes(inputs: Any) -> Any:
-    """Return the formulas in float64, where an infinity is 1e30, and slopes by differences."""
+    """Compute outputs by the formulas in float64, with 1e30 for infinity, and gradients by differences."""
     found = {}
     for name, parts in inputs.items():
         x, carry, ps = (luxport.tree.map(_clip, parts[key]) for key in ("x", "carry", "ps"))
@@ -94,7 +94,7 @@ def _clip(leaf: Any) -> Any:
 
 
 def _estimate_slopes(total: Any, leaf: Any) -> Any:
-    """Differentiate with respect to a leaf, in place, by differences of fourth order."""
+    """Differentiate with respect to a leaf by fourth-order differences, changing its entries in place."""
     slopes = np.zeros_like(leaf)
     for i in np.ndindex(*leaf.shape):
         kept, ends = leaf[i], []
@@ -107,7 +107,7 @@ def _estimate_slopes(total: Any, leaf: Any) -> Any:
 
 
 def _run_by_formula(name: str, x: Any, carry: Any, ps: Any) -> list[Any]:
-    """Return the outputs of all steps, by the formulas of the layers' pages."""
+    """Return the outputs of all steps by the formulas in the layers' docstrings."""
 
     def sigmoid(x: Any) -> Any:
         return 0.5 + 0.5 * np.tanh(x / 2)
@@ -141,7 +141,7 @@ CASES: list[Case] = [
         expected=_expect_values_and_slopes,
         dtypes=dtypes,
         differentiates=True,
-        compiles=False,  # sweeps of JAX are compiled as they are; PyTorch's compiler would read each cell for seconds
+        compiles=False,  # JAX compiles its loops over time anyway; PyTorch's compiler takes seconds for each cell
         tolerance=Tolerance(
             reduction=16, magnitude=1.0, rounding=1e-9, reason="four-point differences with steps of 1e-3"
         ),

@@ -1,4 +1,4 @@
-"""Cases of what runs recurrent cells: orders of axes, masks, directions, levels, carries that are kept."""
+"""Cases of layers that run recurrent cells: order of axes, masks, directions, stacked layers, stored carries."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ CASES: list[Case] = [
         },
         expected=_expect_wrapped,
         tolerance=DEEP,
-        compiles=False,  # it builds layers and states, which PyTorch's compiler cannot follow
+        compiles=False,  # PyTorch's compiler cannot trace the construction of layers and states
     ),
     check_program(
         "lstm.levels",

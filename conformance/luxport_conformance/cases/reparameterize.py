@@ -1,4 +1,4 @@
-"""Cases of the layers whose weights are made of other arrays."""
+"""Cases of layers whose weights are computed from other parameters, such as `WeightNorm`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _check_plain_agrees(id: str, line: int, model: Any, x: Any, terms: int) -> C
         subject="WeightNorm",
         expected=np.zeros(luxport.output_shape(model, np.shape(x))),
         tolerance=Tolerance(reduction=terms, magnitude=1.0),
-        compiles=False,  # models are changed outside of programs
+        compiles=False,  # models are built outside of compiled programs
     )
 
 
@@ -59,7 +59,7 @@ def _compute_gradients(x: Any, ps: Any) -> Any:
 
 
 def _expect_gradients(x: Any, ps: Any) -> Any:
-    """Split the plain layer's gradient into its part along the direction and the rest, as the paper has it."""
+    """Compute the gradients by the paper's formulas, from the plain weight's gradient and its part along v."""
     v, g = ps["normalized"]["weight_v"], ps["normalized"]["weight_g"]
     plain = x.sum(0)[:, None] * np.ones((1, 2))
     size = np.sqrt((v**2).sum(0, keepdims=True))
@@ -135,7 +135,7 @@ CASES: list[Case] = [
         (21, 22, 23),
         {"normalized": {"weight_g": Shape(1, 2), "weight_v": Shape(3, 2)}, "unnormalized": {"bias": Shape(2)}},
     ),
-    # With one input, as upstream has it, the second is 0; three tell more.
+    # With one input, as upstream, the gradient of the direction is 0; here there are three.
     _check_gradients("weight_norm.gradients", (32, 33), _expect_gradients),
     check_fact(
         "weight_norm.removed", cite(FILE, 38), lambda: remove_weight_norm(NORMED, *set_up(NORMED))[0] == Dense(3, 2)

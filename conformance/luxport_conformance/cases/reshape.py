@@ -1,4 +1,4 @@
-"""Cases of the layers that rearrange."""
+"""Cases of layers that reshape arrays."""
 
 from __future__ import annotations
 

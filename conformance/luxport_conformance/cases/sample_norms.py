@@ -1,4 +1,4 @@
-"""Cases of the layers that normalize each sample by itself."""
+"""Cases of layers that normalize each sample separately."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TRACKING_SIGMOID = InstanceNorm(2, sigmoid, affine=True, track_stats=True)
 
 
 def _normalize_over(*axes: int, epsilon: float = 1e-5) -> Callable[[Any], Any]:
-    """Normalize over these axes: the formula in NumPy."""
+    """Return a function that normalizes over these axes by the formula in NumPy."""
     return lambda x: (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + epsilon)
 
 
@@ -62,7 +62,7 @@ def _check_trained_then_tested(id: str, lines: tuple[int, ...], layer: InstanceN
 
 
 def check_same(id: str, lines: tuple[str, ...], subject: str, f: Any, g: Any, x: Any, reduction: int) -> Case:
-    """Two ways of computing the same."""
+    """Check that f(x) and g(x) are equal."""
     return check_function(
         id,
         lines,
@@ -75,7 +75,7 @@ def check_same(id: str, lines: tuple[str, ...], subject: str, f: Any, g: Any, x:
 
 
 def make_trained(layer: Any) -> Callable[[Any], Any]:
-    """Call a layer in training with its initial scale, bias and statistics, each of which is one number."""
+    """Return a function that calls a layer in train mode; each initial parameter and statistic is a constant array."""
     ps, st = luxport.tree.map(lambda leaf: float(leaf[0]), set_up(layer))
 
     def call(x: Any) -> Any:
@@ -88,7 +88,7 @@ def make_trained(layer: Any) -> Callable[[Any], Any]:
 
 
 def make_reshaped(layer: Any, shape: tuple[int, ...]) -> Callable[[Any], Any]:
-    """Call a layer with its input in another shape, and give the result the input's."""
+    """Return a function that calls a layer on its input in another shape, and reshapes the output back."""
     call = make_trained(layer)
 
     def call_reshaped(x: Any) -> Any:
@@ -170,7 +170,7 @@ def _check_layer_norm(
     line: int, layer: LayerNorm, shape: tuple[int, ...], axes: tuple[int, ...], activation: Any = lambda y: y
 ) -> Case:
     x = draw(*shape)
-    # The rounding of a difference is that of its terms: values that lie close together lose what they have in common.
+    # The rounding error of x - mean is that of x, which is large relative to a small deviation.
     loss = float(np.abs(x).max() / x.std(axes).min())
     return check_output(
         f"layer_norm.line_{line}",
@@ -207,7 +207,7 @@ SHARP = draw(3, 4, 5, seed=3)
 
 
 def _check_by_definition(subject: str, layer: Any, f: Callable[[Any], Any]) -> Case:
-    """Hold a layer to its formula on random numbers, with an epsilon that shows, a scale and a bias that differ."""
+    """Check a layer by its formula on random numbers, with a large epsilon and a random scale and bias."""
     ps = luxport.tree.map(lambda leaf: draw(*leaf.shape, seed=4 + leaf.size), set_up(layer)[0])
     ps = {name: leaf + (name == "scale") for name, leaf in ps.items()}
     return check_output(

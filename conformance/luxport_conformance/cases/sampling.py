@@ -19,7 +19,7 @@ ROTATION = "nnlib:testsuite/rotation.jl"
 
 
 def _make_corners(rank: int) -> Any:
-    """Return the grid that names every corner of an image of two elements along each axis."""
+    """Return the grid of the coordinates of all elements of an image with two elements along each axis."""
     places = [place[::-1] for place in itertools.product((-1.0, 1.0), repeat=rank)]
     return np.array(places).reshape(1, *[2] * rank, rank)
 
@@ -38,7 +38,7 @@ def _compute_samples_and_slopes(x: Any, grid: Any) -> Any:
 
 def _check_known_slopes(rank: int, lines: tuple[int, ...]) -> Case:
     grid, ones = _make_corners(rank), np.ones((1, 1, *[2] * rank))
-    # Beyond the last element there is nothing: only there does a step outwards change what is read.
+    # Only a step from the last element outwards changes the sample, as zeros lie beyond it.
     slopes = np.where(grid > 0, -0.5, 0.0)
     return check_program(
         f"grid_sample.corners_{rank}d",
@@ -47,7 +47,7 @@ def _check_known_slopes(rank: int, lines: tuple[int, ...]) -> Case:
         {"x": ones, "grid": grid},
         expected={"zeros": (ones, (ones, slopes)), "border": (ones, (ones, np.zeros_like(grid)))},
         differentiates=True,
-        compiles=False,  # `grid_sample.elements` is; this one would take PyTorch ten seconds
+        compiles=False,  # `grid_sample.elements` is compiled; PyTorch would take ten seconds for this case
         tolerance=Tolerance(reduction=2**rank),
     )
 
@@ -66,14 +66,14 @@ GRIDS: list[tuple[Any, bool]] = [(mode, align) for mode in ("zeros", "border", "
 
 
 def _mirror(place: float, low: float, high: float) -> float:
-    """Walk between two mirrors."""
+    """Reflect a coordinate at two bounds until it lies between them."""
     while not low <= place <= high:
         place = 2 * low - place if place < low else 2 * high - place
     return place
 
 
 def _read(x: Any, grid: Any, mode: str, align_corners: bool) -> Any:
-    """Sample in two dimensions element by element."""
+    """Compute `grid_sample` in two dimensions, element by element."""
     height, width = x.shape[2:]
     y = np.zeros((*x.shape[:2], *grid.shape[1:3]))
     for n, i, j in np.ndindex(*grid.shape[:3]):
@@ -93,12 +93,12 @@ def _read(x: Any, grid: Any, mode: str, align_corners: bool) -> Any:
 
 
 def _mend_rounding(place: float) -> float:
-    """Round what is within 1e-9 or so of a whole number: a quarter turn must not put a place outside."""
+    """Round a coordinate within 1e-9 of an integer, so that a quarter turn puts no element outside of the image."""
     return round(place) if abs(place - round(place)) < 1e-9 else place
 
 
 def _rotate_by_loops(x: Any, angle: float, center: tuple[float, float], nearest: bool) -> Any:
-    """Rotate element by element."""
+    """Compute `imrotate`, element by element."""
     height, width = x.shape[2:]
     y = np.zeros_like(x)
     for h, w in np.ndindex(height, width):
@@ -115,7 +115,7 @@ def _rotate_by_loops(x: Any, angle: float, center: tuple[float, float], nearest:
 
 ANGLES = tuple(math.radians(degrees) for degrees in (0, 0.0001, 35, -90.0123, 1234.1234))
 METHODS: tuple[Any, ...] = ("bilinear", "nearest")
-# a bar of two ones, turned by an eighth about (3, 3): NNlib's numbers, axes reversed
+# a bar of two ones, rotated by 45 degrees about (3, 3): NNlib's numbers, axes reversed
 EIGHTH = np.zeros((6, 6))
 EIGHTH[3, 2:5] = 0.29289321881345254, 1.0, 0.08578643762690495
 EIGHTH[4, 2:4] = 0.585786437626905, 0.2928932188134524
@@ -144,13 +144,13 @@ def _check_rotations(sizes: tuple[int, int]) -> Case:
             method: tuple([_rotate_by_loops(x0, angle, center, method == "nearest") for angle in ANGLES])
             for method in METHODS
         },
-        compiles=False,  # the indices are made on the host: there is little to compile, and much to trace
+        compiles=False,  # the indices are computed on the host, so that there is little to compile
         tolerance=Tolerance(reduction=8),
     )
 
 
 CASES: list[Case] = [
-    # Upstream holds the gradients of the sum, at the border, against differences as well: those are these numbers.
+    # Upstream also compares the gradients of the sum, at the border, with differences, which give the same numbers.
     _check_known_slopes(2, (15, 16, 19, 20, 21, 22, 30, 31, 34, 35, 36, 37, 39)),
     _check_known_slopes(3, (98, 99, 102, 103, 104, 105, 113, 114, 117, 118, 119, 120, 122)),
     _check_outside(
@@ -173,7 +173,7 @@ CASES: list[Case] = [
         lambda x, grid: [ops.grid_sample(x, grid, padding_mode=mode, align_corners=align) for mode, align in GRIDS],
         *(draw(2, 3, 4, 5), 2 * draw(2, 3, 4, 2, seed=1)),
         expected=lambda x0, x1: tuple([_read(x0, x1, mode, align) for mode, align in GRIDS]),
-        # A place has an error of eps times the size; its weights have it too.
+        # A coordinate, and so each weight, has a rounding error of eps times the size of the image.
         tolerance=Tolerance(reduction=16),
     ),
     check_function(

@@ -1,4 +1,4 @@
-"""Cases of second derivatives through layers that normalize."""
+"""Cases of second derivatives of normalization layers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TURN = draw(6, 3, 4, seed=1)
 
 
 def _check_second(name: str, layer: Any, axes: tuple[int, ...], *, centered: bool = True) -> Case:
-    """The derivative of a gradient along a direction, for the sum of cubes of the outputs."""
+    """Check the product of the Hessian and a direction, for a third of the sum of the cubed outputs."""
     call = make_trained(layer)
 
     def program(x: Any, turn: Any) -> Any:
@@ -27,7 +27,7 @@ def _check_second(name: str, layer: Any, axes: tuple[int, ...], *, centered: boo
         return luxport.grad(lambda x: xp.sum(slope(x) * turn))(x)
 
     def differentiate_along(x: Any, turn: Any) -> float:
-        """Take the gradient in closed form: that of y is y², and x gets its part that changes y."""
+        """Return the product of the gradient and the direction: y² for y, pulled back to x by the formula."""
         mean = x.mean(axes, keepdims=True) if centered else 0.0
         root = np.sqrt(((x - mean) ** 2).mean(axes, keepdims=True) + 1e-5)
         y = (x - mean) / root

@@ -17,7 +17,7 @@ from luxport_conformance.compare import Tolerance
 FILE = "nnlib:softmax.jl"
 inf, nan = math.inf, math.nan
 
-# Upstream's matrices are transposed: its columns are rows here, along the last axis.
+# The rows, along the last axis, are the columns of upstream's matrices.
 SLOPED = np.array(
     [
         [-0.238639, 0.690384, -1.146370],
@@ -42,7 +42,7 @@ SIX_DIGITS = Tolerance(rounding=2e-6, reason="upstream writes the numbers with s
 LOW, HIGH = 0.11920292, 0.880797
 EIGHT_DIGITS = Tolerance(rounding=1e-7, reason="upstream writes the numbers in single precision")
 
-# id, line, x, softmax of x, axis
+# (id, line of upstream's test, x, softmax of x, axis)
 INFINITE: tuple[tuple[str, int, Any, Any, Any], ...] = (
     ("inf", 63, [[1.0, 3.0], [2.0, inf]], [[LOW, HIGH], [0.0, 1.0]], -1),
     ("both_inf", 64, [[1.0, 3.0], [-inf, inf]], [[LOW, HIGH], [0.0, 1.0]], -1),
@@ -86,7 +86,7 @@ def _check_every_axis(name: str) -> Case:
 
 
 def _check_slope(name: str, lines: tuple[int, ...], weights: Any, axis: Any) -> Case:
-    """The gradient of a weighted sum of the outputs, by the formulas of the derivatives."""
+    """Check the gradient of a weighted sum of the outputs by its formula."""
     operation = OPERATIONS[name]
 
     def expect_slope(x: Any, weights: Any) -> Any:
@@ -139,7 +139,7 @@ def _check_hessian(name: str, line: int) -> Case:
         expected=expect_by_differences,
         tolerance=Tolerance(reduction=12, rounding=1e-6, reason="wanted by differences, whose error is 1e-7"),
         differentiates=True,
-        compiles=False,  # a compiled gradient is in the cases above
+        compiles=False,  # the cases above compile the gradient
     )
 
 

@@ -1,4 +1,4 @@
-"""Cases of the short-time Fourier transform: sums written out, and the way back."""
+"""Cases of the short-time Fourier transform, compared with explicit sums, and of its inverse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SUM = Tolerance(reduction=256)
 
 
 def transform(x: Any, window: Any, n_fft: int, hop: int, center: bool = True) -> Any:
-    """Multiply each stretch with the matrix of the Fourier transform."""
+    """Compute the transform by multiplying each frame by the matrix of the discrete Fourier transform."""
     if center:
         x = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(n_fft // 2, n_fft // 2)], mode="reflect")
     full = np.zeros(n_fft)
@@ -31,12 +31,12 @@ def transform(x: Any, window: Any, n_fft: int, hop: int, center: bool = True) ->
 
 
 def hann(n: int) -> Any:
-    """Return the periodic window."""
+    """Return the periodic Hann window."""
     return (1 - np.cos(2 * math.pi * np.arange(n) / n)) / 2
 
 
 def _check_inverse(id: str, lines: tuple[int, ...], shape: tuple[int, ...], *settings: dict[str, Any]) -> Case:
-    """Transform and transform back, with several settings."""
+    """Check that the inverse transform restores the signal, for several settings."""
 
     def program(x: Any, window: Any) -> Any:
         results = []
@@ -76,7 +76,7 @@ CASES: list[Case] = [
             np.zeros(1),
             expected=tuple([a - b * np.cos(2 * math.pi * np.arange(10) / n) for n in (10, 9)]),
             dtypes=("float32",),
-            compiles=False,  # they are made on the host
+            compiles=False,  # they are computed on the host
         )
         for name, make, a, b in (
             ("hann_window", ops.hann_window, 0.5, 0.5),
@@ -179,7 +179,7 @@ CASES = [replace(case, complex_inside=case.subject in ("stft", "istft", "spectro
 
 
 def _is_a_bank(banks: Any) -> bool:
-    """Compare with straight lines between the corners, even in mels."""
+    """Return whether the filter banks are triangles whose corners are equally spaced on the mel scale."""
     top = 2595 * math.log10(1 + 8000 / 700)
     corners = [700 * (10 ** (top * i / 9 / 2595) - 1) for i in range(10)]
     frequencies = np.linspace(0, 8000, 201)

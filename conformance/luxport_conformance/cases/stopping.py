@@ -13,7 +13,7 @@ UTILS = "flux:utils.jl"
 
 
 def _throttle(*steps: int | None, **options: bool) -> str:
-    """Throttle a function, call it with each number, end its timeout at each None, and write down its calls by then."""
+    """Call a throttled function with each number, end its timeout at each None; return its calls after each step."""
     calls: list[int] = []
     seen = []
     with hold_timers() as end_timeout:
@@ -25,7 +25,7 @@ def _throttle(*steps: int | None, **options: bool) -> str:
 
 
 def _count_until(stop: Any, scores: Any) -> int:
-    """Count the calls before the one that stops."""
+    """Return the number of calls before the first that returns True."""
     return next((i for i, score in enumerate(scores) if stop(score)), len(scores))
 
 
@@ -49,7 +49,7 @@ def _try_early_stopping() -> dict[str, int]:
         "increasing": _count_until(rising, range(99)),
         "arguments": _count_until(score_by_keyword, range(0, -99, -1)),
         "by at least 3": _count_until(least, range(0, -99, -3)),
-        # The best score is -96 by now, which these do not reach by 3 until the tenth.
+        # The best score is -96 from the line above, and none of the next ten scores is lower by 3.
         "by less": _count_until(least, range(0, -99, -1)),
     }
 

@@ -1,4 +1,4 @@
-"""Cases of training, step by step: Flux's tests of penalties."""
+"""Cases of training with penalties on the parameters: Flux's tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS, PENALTY, RATE = 10, 0.33, 0.1
 
 
 def _train_penalized(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
-    """Return how far training moves the weight with the penalty written out, over all trainables, and as a decay."""
+    """Return the results of training with the penalty as a formula, as a sum over `trainables`, and as weight decay."""
     xp = luxport.namespace(weight)
 
     def compute_error(ps: Any, x: Any, y: Any) -> Any:
@@ -43,7 +43,7 @@ def _train_penalized(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
 
 
 def _expect_penalized(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
-    """The gradient and Adam (D. P. Kingma and J. Ba, 2015) written out, in float64."""
+    """Compute the training in float64 by the formulas of the gradient and of Adam (D. P. Kingma and J. Ba, 2015)."""
     values, first, second = [weight, bias], [0.0, 0.0], [0.0, 0.0]
     for step, (x, y) in enumerate(zip(xs, ys, strict=True), 1):
         out = np.tanh(x @ values[0] + values[1])

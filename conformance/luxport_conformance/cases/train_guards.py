@@ -1,4 +1,4 @@
-"""Cases of what a training step does not do: step by what is not finite, keep a state that is not, climb."""
+"""Cases of training steps with losses, gradients or states that are not finite, and of complex gradients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _, STATE = set_up(NORM)
 
 
 def _train_at_infinite_slope(a: Any, x: Any) -> Any:
-    """The root of 0 is finite, its slope is not."""
+    """Take a step on sqrt(a x) at 0, where the loss is finite and the gradient is not."""
     xp = namespace(a)
     value, _, state = luxport.training.train_step(
         Of(lambda ps, x: xp.sum(xp.sqrt(ps["a"] * x))),
@@ -34,7 +34,7 @@ def _train_at_infinite_slope(a: Any, x: Any) -> Any:
 
 
 def _train_states(x: Any, good: Any) -> Any:
-    """Two steps with a normalization, of which the first loss is not a number."""
+    """Take two steps of a model with running statistics; the first loss is NaN."""
     xp = namespace(x)
     ps = {"scale": xp.ones_like(x[0, ...]), "bias": xp.zeros_like(x[0, ...])}
     st = {**STATE, "running_mean": xp.zeros_like(x[0, ...]), "running_var": xp.ones_like(x[0, ...])}
@@ -54,7 +54,7 @@ def _train_states(x: Any, good: Any) -> Any:
 
 
 def _differentiate_complex(re: Any, im: Any) -> Any:
-    """Gradients of ``sum |w|²``, through the derivative of w², and nested; and a step."""
+    """Return the gradient of ``sum |w|²``, a pullback of w², a nested gradient, and w after a step of descent."""
     xp = namespace(re)
     kind = xp.complex128 if dtype_name(re) == "float64" else xp.complex64
     w = xp.astype(re, kind) + 1j * xp.astype(im, kind)
@@ -72,13 +72,13 @@ def _differentiate_complex(re: Any, im: Any) -> Any:
 
 def _expect_complex(re: Any, im: Any) -> Any:
     w = re + 1j * im
-    # |grad Re w³|² is 9 |w|⁴.
+    # |grad Re w³|² is 9 |w|⁴, whose gradient is 36 |w|² w.
     found = (2 * w, 1j * w * np.conj(2 * w), 36 * np.abs(w) ** 2 * w, w / 2)
     return tuple([(z.real, z.imag) for z in found])
 
 
 def _lay_out(x: Any) -> Any:
-    """A gradient as a vector; JAX sorts the keys of dicts."""
+    """Return a flattened gradient, whose order must be that of the layers although JAX sorts the keys of dicts."""
     xp = namespace(x)
     ps = luxport.tree.map(lambda a: xp.zeros(a.shape, dtype=x.dtype) + x[0], DEEP_PS)
 
@@ -99,7 +99,7 @@ CASES: list[Case] = [
             subject="train_step",
             expected=expected,
             differentiates=True,
-            traces=False,  # steps are programs of their own
+            traces=False,  # a training step is compiled as a program of its own
         )
         for id, source, program, inputs, expected in (
             (

@@ -1,4 +1,4 @@
-"""Cases of `training.train_step` and loops of it: Flux's, of what a step returns and of losses that are none."""
+"""Cases of `training.train_step` and loops of it: Flux's tests, results of a step, and losses that are NaN."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _return_names(ps: Any, x: Any, y: Any) -> Any:
 
 
 def _take_steps(weight: Any, bias: Any, x: Any, y: Any) -> Any:
-    """A step, the same written out, and with more than a loss."""
+    """Return the results of `train_step`, of `value_and_grad` and `update`, and of steps that return statistics."""
     ps = {"weight": weight, "bias": bias}
     state = optimizers.setup(Momentum(RATE), ps)
     value, grads = luxport.value_and_grad(_compute_error)(ps, x, y)
@@ -58,11 +58,11 @@ def _take_steps(weight: Any, bias: Any, x: Any, y: Any) -> Any:
 
 
 def _take_one_step_by_hand(weight: Any, bias: Any, x: Any, y: Any) -> tuple[Any, Any, Any, Any]:
-    """The loss, the gradient, the parameters after it and the prediction before, by hand."""
+    """Compute in NumPy the loss, the gradient, the parameters after one step, and the prediction before it."""
     y_hat = np.tanh(x @ weight + bias)
     pulled = 2 * (y_hat - y) / y.size * (1 - y_hat**2)
     grads = {"weight": x.T @ pulled, "bias": pulled.sum(0)}
-    # The first step of momentum is one of descent.
+    # The first step of momentum is a step of gradient descent.
     after = {"weight": weight - RATE * grads["weight"], "bias": bias - RATE * grads["bias"]}
     return np.mean((y_hat - y) ** 2), grads, after, y_hat
 
@@ -80,7 +80,7 @@ def _expect_steps(weight: Any, bias: Any, x: Any, y: Any) -> Any:
 
 
 def _take_skipped_step(ps: Any, x: Any) -> Any:
-    """A step with a loss, and so a gradient, that is no number."""
+    """Take a step whose loss and gradient are NaN, with ``nonfinite="skip"``."""
 
     def compute_loss(ps: Any, x: Any) -> Any:
         return luxport.namespace(x).sum(LINE(x, ps, {})[0]) * float("nan")
@@ -94,7 +94,7 @@ def _take_skipped_step(ps: Any, x: Any) -> Any:
 
 
 def _train_until_nan(ps: Any, x: Any) -> Any:
-    """A hundred batches of which the 51st has no loss."""
+    """Train on a hundred batches, of which the 51st has a NaN loss; return the calls, the error and the parameters."""
     xp = luxport.namespace(x)
     seen, told, state = [], "", start_training(Descent(RATE), ps)
 
@@ -111,7 +111,7 @@ def _train_until_nan(ps: Any, x: Any) -> Any:
 
 
 def _train_by_loop(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
-    """Train on all batches, and take the same steps one by one."""
+    """Train on all batches by one call, and by one call for each batch; return the difference of the parameters."""
     data = [(xs[i, ...], ys[i, ...]) for i in range(BATCHES)]
     stepped = {"weight": weight, "bias": bias}
     state, quick = start_training(Adam(0.05), stepped), prefers_jit(weight)
@@ -123,7 +123,7 @@ def _train_by_loop(weight: Any, bias: Any, xs: Any, ys: Any) -> Any:
 
 
 def _go_downhill(ps: Any, x: Any) -> Any:
-    """What a model says before and after each of three updates by one gradient."""
+    """Return the sum of a model's outputs before and after each of three updates by the same gradient."""
     st = {"layer_1": {}, "layer_2": {}}
 
     def sum_answers(ps: Any) -> Any:
@@ -137,7 +137,7 @@ def _go_downhill(ps: Any, x: Any) -> Any:
 
 
 def _train_to_convergence(weight: Any, start: Any, xs: Any, held_out: Any) -> Any:
-    """The loss before and after a step for each batch, which is an array and not a tuple."""
+    """Train by one step for each batch; return the loss before and after."""
 
     def compute_error(ps: Any, x: Any) -> Any:
         xp = luxport.namespace(x)
@@ -162,7 +162,7 @@ def _train_to_convergence(weight: Any, start: Any, xs: Any, held_out: Any) -> An
 
 UNIFORM = np.random.Generator(np.random.Philox(5))
 
-# Steps of training are programs of their own, which are not traced again as parts of a case.
+# A training step is compiled as a program of its own, and is not traced again as part of a case.
 STEPS: dict[str, Any] = {"differentiates": True, "dtypes": ("float32",), "traces": False}
 
 CASES: list[Case] = [
@@ -200,7 +200,7 @@ CASES: list[Case] = [
             "ps": {"weight": np.full((1, 1), -5.0), "bias": np.full(1, -5.0)},
         },
         tolerance=Tolerance(reduction=50),
-        **STEPS,  # it looks at every loss
+        **STEPS,  # the step reads every loss on the host
     ),
     check_error(
         "train.no_callbacks",
@@ -225,7 +225,7 @@ CASES: list[Case] = [
         _train_to_convergence,
         {
             "weight": draw(10, 10, seed=6),
-            # Not as far away as upstream starts: these are sixty steps, and not two thousand.
+            # Nearer to the solution than in upstream's test, as there are sixty steps and not two thousand.
             "start": draw(10, 10, seed=6) + 0.35 + 0.1 * draw(10, 10, seed=7),
             "xs": UNIFORM.random((60, 32, 10)),
             "held_out": UNIFORM.random((10, 10)),

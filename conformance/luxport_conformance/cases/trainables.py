@@ -1,4 +1,4 @@
-"""Cases of `luxport.trainables`: Optimisers.jl's own tests."""
+"""Cases of `luxport.trainables`: Optimisers.jl's tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _put_matrix(a: Any, matrix: Any) -> Any:
 
 
 def _check_list(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:
-    """Each array once, in order."""
+    """Check that `trainables` returns each array once, in order."""
     return check_program(
         f"trainables.{id}",
         cite(FILE, *lines),
@@ -50,7 +50,7 @@ def _sum_squares(ps: Any) -> Any:
 
 
 def _check_slope(id: str, lines: tuple[int, ...], model: Callable[..., Any], *arrays: Any) -> Case:
-    """The gradient of all squares with respect to the arrays of the model, of which each counts once."""
+    """Check the gradient of the sum of squares with respect to the arrays of a model, each of which counts once."""
     return check_program(
         f"trainables.{id}",
         cite(FILE, *lines),
@@ -62,7 +62,7 @@ def _check_slope(id: str, lines: tuple[int, ...], model: Callable[..., Any], *ar
 
 
 def _check_tree_slope(id: str, lines: tuple[int, ...], model: Any) -> Case:
-    """The gradient of all squares with respect to the model itself: every place of an array has one."""
+    """Check the gradient of the sum of squares with respect to the model, which has a gradient for every leaf."""
     return check_program(
         f"trainables.{id}",
         cite(FILE, *lines),
@@ -74,7 +74,7 @@ def _check_tree_slope(id: str, lines: tuple[int, ...], model: Any) -> Case:
 
 
 def _compute_complex_slope(a: Any, re: Any, im: Any) -> Any:
-    """By real and imaginary part: free of any convention for complex gradients."""
+    """Differentiate by real and imaginary parts, which depends on no convention for complex gradients."""
 
     def sum_squares(a: Any, re: Any, im: Any) -> Any:
         xp = luxport.namespace(a)
@@ -99,7 +99,7 @@ def _list_paths() -> list[Any]:
 
 
 def _compute_first_squared(a: Any, b: Any) -> Any:
-    """The square of the first array of a model in which it stands twice: upstream shows it in both places."""
+    """Return the gradient of the squared first array, which is tied to a second place, for both places as upstream."""
 
     def sum_squares(a: Any) -> Any:
         _, first = trainables(tie(a, b), path=True)[0]

@@ -1,4 +1,4 @@
-"""What cases of training share: functions of parameters as objectives, and states without a model."""
+"""Objectives that are functions of parameters, and states without a model, which the cases of training share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Of", "prefers_jit", "start_training"]
 
 @dataclass(frozen=True)
 class Of:
-    """The objective ``f(ps, *data)``, which returns a loss, or a pair of a loss and statistics if it `has_stats`."""
+    """The objective ``f(ps, *data)``, which returns a loss, or a loss and statistics with `has_stats`."""
 
     f: Callable[..., Any]
     has_stats: bool = False
@@ -27,10 +27,10 @@ class Of:
 
 
 def start_training(rule: Any, ps: Any, st: Any = None) -> TrainState:
-    """Return a state to train parameters of no model."""
+    """Return a state for training parameters without a model."""
     return TrainState.create(luxport.NoOpLayer(), rule, ps=ps, st={} if st is None else st)
 
 
 def prefers_jit(array: Any) -> bool:
-    """Tell whether the backend runs a program faster once if it compiles it."""
+    """Return whether the array's backend compiles each operation, so that jit is faster even for a single run."""
     return compiles_operations(luxport.backend_of(array).name)

@@ -1,4 +1,4 @@
-"""Cases of layers of transformers: the formulas of their docstrings, part by part, in NumPy."""
+"""Cases of transformer layers, compared with the formulas of their docstrings in NumPy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def multiply(x: Any, ps: Any) -> Any:
 
 
 def attend(x: Any, keys: Any, ps: Any, causal: bool = False) -> Any:
-    """Attend with two heads of two features."""
+    """Compute attention with two heads of two features in NumPy."""
     q, k, v = (multiply(a, ps[f"{n}_proj"]) for n, a in (("q", x), ("k", keys), ("v", keys)))
     outputs = []
     for head in (slice(0, 2), slice(2, 4)):

@@ -1,4 +1,4 @@
-"""Cases of sizes that a program learns when it runs: of every array, on every axis, also where there is nothing."""
+"""Cases of programs compiled for sizes that are unknown until they run: of every array and axis, also of size 0."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _describe_output(layer: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _interpolate(x: Any, *sizes: int, align_corners: bool = True) -> Any:
-    """Interpolate one axis after the other by `numpy.interp`, which holds the ends."""
+    """Interpolate one axis after the other by `numpy.interp`, which extends the ends as constants."""
     for axis, new in enumerate(sizes, start=2):
         n = x.shape[axis]
         places = np.linspace(0, n - 1, new) if align_corners else (np.arange(new) + 0.5) * n / new - 0.5
@@ -63,7 +63,7 @@ def _repeat(x: Any, *times: int) -> Any:
 
 
 def _upsample_parts(x: Any) -> Any:
-    """A complex image, larger in every way there is."""
+    """Upsample a complex image by each method, to a scale and to a size."""
     return {
         "linear": ops.upsample_linear(x, scale=2),
         "linear_size": ops.upsample_linear(x, size=(16, 5)),
@@ -82,7 +82,7 @@ def _expect_parts(x: Any) -> Any:
 
 
 def _compute_slopes(x: Any, ones: Any, cells: Any) -> Any:
-    """Pull ones back through an upsampling: how often each element counts."""
+    """Return gradients of sums of upsampled arrays: the weight of each element in the sum."""
     xp = luxport.namespace(x)
     return {
         "nearest": luxport.grad(lambda x: xp.sum(ops.upsample_nearest(x, scale=(3, 2)) * _make_weights(xp, x)))(x),
@@ -99,7 +99,7 @@ def _make_weights(xp: Any, x: Any) -> Any:
     return ops.upsample_nearest(luxport.stop_gradient(x), scale=(3, 2))
 
 
-# 1 2 / 3 4 to six columns and four rows in NNlib's order, to four columns and six rows in this one
+# 1 2 / 3 4 upsampled to six columns and four rows in NNlib's order of axes, which is six rows and four columns here
 BILINEAR = np.array(
     [
         [1, 4 / 3, 5 / 3, 2],
@@ -116,7 +116,7 @@ INTEGERS = np.array([[[[1, 3], [3, 5]]]], np.uint8)
 
 
 def _shuffle(x: Any) -> Any:
-    """Lay out NNlib's 4 x 3 x 27 x 2 counting numbers, element by element."""
+    """Compute the pixel shuffle of NNlib's array of size 4 x 3 x 27 x 2, element by element."""
     y = np.zeros((2, 3, 9, 12))
     for n, c, i, j, h, w in np.ndindex(2, 3, 3, 3, 3, 4):
         y[n, c, 3 * h + i, 3 * w + j] = x[n, 9 * c + 3 * i + j, h, w]

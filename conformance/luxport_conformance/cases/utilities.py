@@ -115,7 +115,7 @@ def _list_kinds() -> dict[str, list[str]]:
 def _check_report(
     id: str, lines: tuple[int, ...], report: Callable[[], dict[str, Any]], expected: dict[str, Any], *, subject: str
 ) -> Case:
-    """Check words and numbers by name, which are compared as they print."""
+    """Check a dict of results by name, compared by its repr."""
     return check_fact(f"utilities.{id}", cite(UTILS, *lines), lambda: repr(report()), repr(expected), subject=subject)
 
 
@@ -155,7 +155,7 @@ CASES: list[Case] = [
             "integers": True,
             "there and back": HALVES,
         },
-        differentiates=True,  # which leaves out NumPy and the standard: neither has bfloat16
+        differentiates=True,  # selects the backends with gradients: NumPy and array-api-strict have no bfloat16
         compiles=False,
     ),
     *[
@@ -215,7 +215,7 @@ CASES: list[Case] = [
             "there and back": x0,
         },
     ),
-    # Flux counts the tuple of layers of a container, too, and of a LayerNorm the Scale that it holds there.
+    # Flux also counts the tuple of layers of a container, and the Scale inside a LayerNorm.
     _check_report(
         "module_kinds",
         (469, 477, 487),

@@ -1,8 +1,8 @@
-"""A stand-in for CuPy on a machine without a GPU: NumPy under CuPy's names, as far as luxport's backend asks.
+"""A stand-in for CuPy on a machine without a GPU: NumPy under the names of CuPy that luxport's backend uses.
 
 What it shares with CuPy: arrays of a type of its own with a `.device`, results that are arrays where NumPy's would be
-scalars, no mixing with NumPy's arrays, `asnumpy`. It tells whether the backend's lines run and mean what they should,
-and nothing about kernels.
+scalars, no mixing with NumPy's arrays, `asnumpy`. It can show that the backend's code runs and computes the right
+results, but it tests no GPU kernel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .cuda.device import Device
 
 
 class ndarray:
-    """An array of the stand-in: a box around one of NumPy's."""
+    """An array of the stand-in, which wraps a NumPy array."""
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
     __array_priority__ = 100
@@ -154,10 +154,10 @@ _fill(fft, _np.fft)
 
 
 def asnumpy(array: Any) -> Any:
-    """Copy to the host."""
+    """Return a copy as a NumPy array."""
     return _np.array(_plain(array))
 
 
-# What is no function of arrays.
+# Functions of dtypes and shapes.
 for _name in ("iinfo", "finfo", "result_type", "can_cast", "issubdtype", "promote_types", "broadcast_shapes"):
     setattr(sys.modules[__name__], _name, (lambda f: lambda *args: f(*_plain(args)))(getattr(_np, _name)))

@@ -1,1 +1,1 @@
-"""Filled from NumPy by the package."""
+"""The package's `__init__` adds NumPy's functions to this module."""

@@ -1,11 +1,11 @@
-"""Fragments of Python, found in functions by their syntax trees.
+"""Find and replace fragments of Python in functions, by their syntax trees.
 
-Spaces, lines, quotes, comments, and parentheses and commas that change nothing are no matter. A fragment is an
+Spaces, line breaks, quotes, comments, and redundant parentheses and commas are ignored. A fragment is an
 expression, a statement, or an option of a call such as ``axis=0``. In it,
 
-- ``_``, ``_1``, ``_2`` … stand for any expression, the same one wherever they stand again;
-- a body of ``...``, as in ``if flip: ...``, stands for whatever is inside;
-- a name that a function does not know may be any of its local variables: renaming one loses no fragment.
+- each of ``_``, ``_1``, ``_2`` … matches any expression, and the same expression wherever it is repeated;
+- a body of ``...``, as in ``if flip: ...``, matches any body;
+- a name that the function does not know matches any of its local variables, so that they may be renamed.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from typing import Any
 
 
 class FragmentError(AssertionError):
-    """A fragment that is no Python, or that stands where it should in no place or in several."""
+    """A fragment is not valid Python, or it is found in no place or in several."""
 
 
 @dataclass
 class Place:
-    """Where a fragment stands, and what its names stand for there."""
+    """A node that a fragment matches, with the names and expressions that the fragment's names match there."""
 
     node: ast.AST
     names: dict[str, str] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Place:
 
 
 class FunctionTree:
-    """A function's syntax tree, to be searched; its decorators and its docstring are left out."""
+    """The syntax tree of a function, without decorators and docstring, in which fragments are searched."""
 
     def __init__(self, source: str) -> None:
         (definition,) = ast.parse(source).body
@@ -50,12 +50,12 @@ class FunctionTree:
                 self._nodes[type(node)].append(node)
 
     def find(self, fragment: str, globals_: Collection[str] | None = None) -> list[Place]:
-        """Return the places where a fragment stands.
+        """Return the places that a fragment matches.
 
         Args:
             fragment: An expression, a statement, or an option of a call.
-            globals_: The names that stand in the function's module. With them, a name that is neither among them, nor
-                built in, nor one of the function's may be any of its local variables.
+            globals_: The global names of the function's module. With them, a name that is neither among them, nor
+                built in, nor one of the function's matches any of its local variables.
         """
         strange = None if globals_ is None else _Strangers(self.local, {*self.local, *globals_, *dir(builtins)})
         places = []
@@ -67,7 +67,7 @@ class FunctionTree:
         return places
 
     def replace(self, place: Place, new: str) -> ast.FunctionDef:
-        """Return the function's definition with something else at a place; nothing where ``new`` is empty."""
+        """Return the function's definition with ``new`` at a place; an empty ``new`` deletes the node."""
         put = None
         if new:
             fitting = [node for node in _parse(new) if _kind(node) is _kind(place.node)]
@@ -77,7 +77,7 @@ class FunctionTree:
         if isinstance(put, ast.stmt) and _is_open(put):
             for part in ("body", "orelse"):
                 setattr(put, part, getattr(place.node, part))
-        # The copy has the very node that is replaced, which is known by its identity.
+        # deepcopy keeps the node to replace as it is, because `_Replacement` finds it by identity.
         definition = copy.deepcopy(self.definition, {id(place.node): place.node})
         changed = _Replacement(place.node, put).generic_visit(definition)
         assert isinstance(changed, ast.FunctionDef)
@@ -86,7 +86,7 @@ class FunctionTree:
 
 @dataclass
 class _Strangers:
-    """Names of local variables, and all names that mean something to a function."""
+    """The local variables of a function, and all names that are defined in it, in its module or as built-ins."""
 
     local: set[str]
     known: set[str]
@@ -94,7 +94,7 @@ class _Strangers:
 
 @cache
 def _parse(fragment: str) -> list[ast.AST]:
-    """Return what a fragment can be read as: ``a=b`` is a statement and an option."""
+    """Return the syntax trees of a fragment: ``a=b`` is both a statement and an option of a call."""
     try:
         body = ast.parse(fragment.strip()).body
     except SyntaxError as error:
@@ -114,7 +114,7 @@ def _kind(node: ast.AST) -> type[ast.AST]:
 
 
 def _local_names(function: ast.FunctionDef) -> set[str]:
-    """Return the names that a function or one inside it gives: arguments and whatever is assigned."""
+    """Return the names of arguments, assigned variables and inner functions, also those of inner functions."""
     nodes = list(ast.walk(function))
     given = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
     defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef) and node is not function}
@@ -122,7 +122,7 @@ def _local_names(function: ast.FunctionDef) -> set[str]:
 
 
 def _fits(pattern: Any, node: Any, place: Place, strange: _Strangers | None) -> bool:
-    """Whether a tree is what a pattern says; what the pattern's names stand for is written into the place."""
+    """Return whether a pattern matches a node; record in ``place`` what the pattern's names match."""
     if isinstance(pattern, ast.Name) and _ANYTHING.fullmatch(pattern.id):
         return isinstance(node, ast.expr) and _is_same(place.expressions.setdefault(pattern.id, node), node)
     if type(pattern) is not type(node):
@@ -142,7 +142,7 @@ def _fits(pattern: Any, node: Any, place: Place, strange: _Strangers | None) -> 
 
 
 def _may_be(name: str, other: str, names: dict[str, str], strange: _Strangers | None) -> bool:
-    """Whether a fragment's name is a function's, or stands for one of its local variables, one for one."""
+    """Return whether a fragment's name matches a function's: it is equal, or a renamed local variable, one to one."""
     if name in names or other in names.values():
         return names.get(name) == other
     renamed = strange is not None and name not in strange.known and other in strange.local
@@ -157,7 +157,7 @@ def _is_same(one: ast.AST, other: ast.AST) -> bool:
 
 
 def _is_open(node: ast.AST) -> bool:
-    """Whether a statement's body is ``...``, which is any."""
+    """Return whether a statement's body is ``...``, which matches any body."""
     body = getattr(node, "body", None)
     if not isinstance(body, list) or len(body) != 1 or not isinstance(body[0], ast.Expr):
         return False
@@ -165,7 +165,7 @@ def _is_open(node: ast.AST) -> bool:
 
 
 class _Filled(ast.NodeTransformer):
-    """What replaces a fragment, with what its names stand for at the place."""
+    """Insert into a replacement the expressions and names that the fragment's names match at a place."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -194,7 +194,7 @@ class _Replacement(ast.NodeTransformer):
 
 
 def _make_target(node: Any) -> None:
-    """Make of an expression what is assigned to."""
+    """Turn an expression, in place, into a target of an assignment."""
     node.ctx = ast.Store()
     for part in getattr(node, "elts", ()):
         _make_target(part)

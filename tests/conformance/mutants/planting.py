@@ -1,4 +1,4 @@
-"""Planting faults, and expecting the suite to catch them."""
+"""Plant a fault into luxport, and check that the conformance suite catches it."""
 
 from __future__ import annotations
 import __future__
@@ -26,11 +26,11 @@ from .fragments import FragmentError, FunctionTree, Place
 Plant = Callable[[pytest.MonkeyPatch], None]
 Check = Callable[[], float]
 Mutants = dict[str, tuple[Plant, Check]]
-"""By what is wrong: the fault, and the case or law that must catch it."""
+"""The name of a fault: the function that plants it, and the case or law that must catch it."""
 
 
 def expect_caught(plant: Plant, check: Check, patch: pytest.MonkeyPatch) -> None:
-    """Expect a check to pass before a fault is planted, and to fail after."""
+    """Assert that a check passes before a fault is planted, and fails afterward."""
     assert check() < float("inf")
     plant(patch)
     with pytest.raises(Violation):
@@ -38,7 +38,7 @@ def expect_caught(plant: Plant, check: Check, patch: pytest.MonkeyPatch) -> None
 
 
 def catch_each(mutants: Mutants) -> Callable[[str, pytest.MonkeyPatch], None]:
-    """Return a test for each of a family's faults."""
+    """Return a test with a parameter for each fault."""
 
     @pytest.mark.parametrize("mutant", mutants)
     def test(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,16 +48,16 @@ def catch_each(mutants: Mutants) -> Callable[[str, pytest.MonkeyPatch], None]:
 
 
 def fault(public: Any, old: str, new: str, check: str | Check, *, backend: str = "numpy") -> tuple[Plant, Check]:
-    """Return what is `edited`, and the check that must catch it: one of its own, or the name of a case on NumPy."""
+    """Return the `edited` fault and the check that must catch it, which is given or is the name of a case on NumPy."""
     return edited(public, old, new, backend=backend), case(check) if isinstance(check, str) else check
 
 
 def edited(public: Any, old: str, new: str, *, backend: str = "numpy") -> Plant:
-    """Change a fragment of what a public function or class is made of, for whoever calls it.
+    """Return a function that replaces a fragment in the code of a public function or class.
 
-    The fragment stands in the function, in the methods of the class, or else in what they call of luxport: which
-    helper has it, and how it is laid out, is no matter (see `fragments`); the nearest is changed. Operations on the way
-    lose the backend's own versions.
+    The fragment is searched in the function or the methods of the class, and in the functions of luxport that these
+    call; it is replaced in the nearest one (see `fragments`). Operations on the way to it lose the backend's own
+    versions, so that the definition runs.
     """
 
     def plant(patch: pytest.MonkeyPatch) -> None:
@@ -70,13 +70,13 @@ def edited(public: Any, old: str, new: str, *, backend: str = "numpy") -> Plant:
 
 
 Way = tuple[FunctionType, ...]
-"""Functions of which each calls the next."""
+"""Functions, of which each calls the next."""
 
 
 def _find(public: Any, fragment: str) -> tuple[Way, Place]:
-    """Find the one place of a fragment, in the nearest function that has it.
+    """Return the single place that a fragment matches, in the nearest function, and the way to it.
 
-    Where none has it by the names that it gives, local variables may have other names, in one place of all.
+    If no function matches by name, local variables may be renamed; then it must be the only match in all functions.
     """
     ways = [(way, tree) for way in _ways_from(public) if (tree := _tree(way[-1])) is not None]
     for way, tree in ways:
@@ -98,7 +98,7 @@ def _only(fragment: str, found: list[tuple[Way, Place]]) -> tuple[Way, Place]:
 
 
 def _compile(function: FunctionType, place: Place, new: str) -> CodeType:
-    """Compile a function again with one fragment of it changed."""
+    """Return the code of a function in which ``new`` replaces the fragment at a place."""
     tree = _tree(function)
     assert tree is not None
     scope: dict[str, Any] = {}
@@ -114,14 +114,14 @@ def _compile(function: FunctionType, place: Place, new: str) -> CodeType:
 
 @cache
 def _tree(function: FunctionType) -> FunctionTree | None:
-    """Parse a function, unless a dataclass made it or it is a lambda: of those there is no definition."""
+    """Parse a function; return None for lambdas and generated methods of dataclasses, which have no definition."""
     if "<" in function.__code__.co_filename or "<" in function.__name__:
         return None
     return FunctionTree(textwrap.dedent(inspect.getsource(function)))
 
 
 def _ways_from(public: Any) -> Iterator[Way]:
-    """Yield each function of luxport that a public one calls, with the functions on the shortest way to it."""
+    """Yield the shortest chain of calls from a public function to each function of luxport that it can reach."""
     seen: set[FunctionType] = set()
     ways = [(function,) for function in _functions(public)]
     while ways:
@@ -135,7 +135,7 @@ def _ways_from(public: Any) -> Iterator[Way]:
 
 
 def _functions(value: Any) -> Iterator[FunctionType]:
-    """Yield the functions of luxport's that a value is: what an operation defines, a class's methods, a table's."""
+    """Yield the luxport functions in a value: the function itself, the methods of a class, the entries of a table."""
     if isinstance(value, dict):
         value = tuple(value.values())
     if isinstance(value, tuple):
@@ -151,7 +151,7 @@ def _functions(value: Any) -> Iterator[FunctionType]:
 
 
 def _names_in(function: FunctionType) -> Iterator[Any]:
-    """Yield what the names in a function stand for, in its module and in the modules of luxport that it names."""
+    """Yield the values of the global names that a function uses, in its module and in the modules that it names."""
     codes = [function.__code__]
     for code in codes:
         codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]

@@ -1,4 +1,4 @@
-"""Planted faults in containers and in the layers that shape, multiply and add."""
+"""Planted faults in containers, in `Dense` and its like, and in layers that reshape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fragments are found by syntax trees: formatting and renaming lose none, and what cannot be planted is said."""
+"""Test that fragments are found despite formatting and renaming, and that a fault that cannot be planted raises."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_local_names_may_be_others() -> None:
     assert "return x / weight / total" in changed
     tree = FunctionTree(SOURCE)
     assert not tree.find("w * x")
-    # What a module gives, what Python gives and what the function itself names are not renamed.
+    # Names of the module, built-in names and names that the function itself uses match only themselves.
     assert not tree.find("w * x", ["w"])
     assert not tree.find("min * x", [])
     assert not tree.find("total * x", [])

@@ -1,4 +1,4 @@
-"""Planted faults in activations, initializers, CTC, sampling, Fourier transforms and products of many matrices."""
+"""Planted faults in activations, initializers, CTC, sampling, Fourier transforms and batched matrix products."""
 
 from __future__ import annotations
 

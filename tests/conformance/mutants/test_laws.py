@@ -1,4 +1,4 @@
-"""Planted faults that the laws find: in states, gradients, dtypes, purity, and in backends' own operations."""
+"""Planted faults that the laws catch: in states, gradients, dtypes, purity, and in backends' own operations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from luxport.optimizers._adam import adam_step
 
 from .planting import Check, Mutants, Plant, case, catch_each, held, law, override, overrides, replace_call
 
-# Taken before any fault is planted.
+# The functions as they are before any fault is planted.
 BATCH_NORM_OP, CONV = definition_of(ops.batch_norm), definition_of(ops.conv_nd)
 BATCH_NORM, SCALE, DENSE = luxport.BatchNorm.__call__, luxport.Scale.__call__, luxport.Dense.__call__
 ADAM, SPLIT = definition_of(adam_step), definition_of(split_vector)

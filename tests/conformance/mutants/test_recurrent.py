@@ -1,4 +1,4 @@
-"""Planted faults in recurrent cells and in what runs them."""
+"""Planted faults in recurrent cells and in the layers that run them."""
 
 from __future__ import annotations
 

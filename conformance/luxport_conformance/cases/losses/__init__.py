@@ -1,4 +1,4 @@
-"""Cases of `luxport.losses`: functions, Lux's values with options, and gradients where they are delicate."""
+"""Cases of `luxport.losses`: values, options, errors, and first and second derivatives, also at extreme numbers."""
 
 from __future__ import annotations
 

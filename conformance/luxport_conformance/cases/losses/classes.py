@@ -1,4 +1,4 @@
-"""Cases of losses of classes."""
+"""Cases of losses for classification into many classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cases of losses share."""
+"""Inputs and functions that the cases of losses share."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def check_loss(
     tolerance: Tolerance | None = None,
     **options: Any,
 ) -> Case:
-    """Check one loss.
+    """Check the value of a loss.
 
-    A line number is one of Flux's tests of losses; text says where else the value comes from, `DOCS` that it is in
+    An int as `source` is a line of Flux's tests of losses; a str names another source, and `DOCS` that the value is in
     Lux's documentation of the loss.
     """
     name = getattr(loss, "__name__", type(loss).__name__)
@@ -62,7 +62,7 @@ def check_loss(
 
 
 def softmax(x: Any) -> Any:
-    """Normalize exponentials along the last axis."""
+    """Return the softmax along the last axis."""
     powers = np.exp(x - np.max(x, axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 
@@ -73,7 +73,7 @@ def sigmoid(x: Any) -> Any:
 
 
 def bind_options(loss: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """Return a loss with options of its own, under its name."""
+    """Return a loss with these options bound, and with the name of the loss."""
 
     def call_with_options(*arrays: Any, **more: Any) -> Any:
         return loss(*arrays, **options, **more)

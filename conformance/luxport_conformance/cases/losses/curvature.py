@@ -1,4 +1,4 @@
-"""Second derivatives of losses: of each at ordinary numbers, and by formulas where it is delicate."""
+"""Cases of second derivatives of losses: by differences at ordinary numbers, and by formulas at special ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LABELS = np.array([2, 0], np.int32)
 _FAR = np.array([[3.0, -0.2, 0.4], [-2.0, 1.5, 0.1]])
 _STEPS = np.stack([_FAR, _FAR[::-1] + 0.5, _FAR * _B])
 
-# Each public loss, with numbers at which it is smooth.
+# The name of each public loss: arrays at which it is smooth.
 ORDINARY: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("mse", "mae", "siamese_contrastive_loss", "dice_coeff_loss", "tversky_loss"), (_A, _B)),
     **dict.fromkeys(("crossentropy", "binarycrossentropy", "kldivergence", "focal_loss"), (_A, _B)),
@@ -44,7 +44,7 @@ def _make_direction(array: Any, position: int) -> Any:
 
 
 def _differentiate_along(name: str, arrays: tuple[Any, ...], directions: tuple[Any, ...]) -> Any:
-    """Return the second derivative along a direction that moves all floating arrays."""
+    """Return the second derivative of a loss along a direction in all of its floating arrays."""
     xp = luxport.namespace(*arrays)
     places = [i for i, array in enumerate(arrays) if "float" in str(array.dtype)]
     moves = [directions[i] for i in places]
@@ -78,7 +78,7 @@ _H = 2.0**-9
 
 
 def _expect_by_differences(*leaves: Any) -> dict[str, Any]:
-    """Five values of the definitions in float64: off by about 1e-16 / h² = 4e-11 and by h⁴ = 1e-11."""
+    """Estimate second derivatives by five values in float64, with errors of about 1e-16 / h² = 4e-11 and h⁴ = 1e-11."""
     given, found, strict = iter(leaves), {}, get_backend("strict")
     for name, arrays in ORDINARY.items():
         pairs = [(next(given), next(given)) for _ in arrays]
@@ -111,7 +111,7 @@ def _derive_quotient(q: Any, y: Any) -> Any:
 
 
 def _derive_focal(q: Any, y: Any) -> Any:
-    p = q + _E  # beyond 1 the loss is 0
+    p = q + _E  # the loss is 0 where p is above 1
     return y * np.where(p < 1, -2 * np.log(p) + 4 * (1 - p) / p + (1 - p) ** 2 / p**2, 0.0)
 
 
@@ -119,7 +119,7 @@ def _derive_binary_focal(q: Any, y: Any) -> Any:
     return _derive_focal(q, y) + _derive_focal(np.maximum(1 - q - 2 * _E, 0.0), 1 - y)
 
 
-# Where the second derivative is the diagonal of the Hessian: at equality, 0, 1 and infinity, by formulas.
+# Formulas of losses with diagonal Hessians, where prediction and target are equal, 0, 1 or infinite.
 SPECIAL = {
     f"{name} {number}": (f, y_hat, y, expected)
     for number, (f, y_hat, y, expected, name) in enumerate(

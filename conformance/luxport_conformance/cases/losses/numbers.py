@@ -1,4 +1,4 @@
-"""Cases of losses of numbers and regions, and of what losses are made of."""
+"""Cases of losses for regression and segmentation, and of the functions that losses are built from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What losses refuse."""
+"""Cases of arguments that losses refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of losses at numbers whose squares, sums or quotients overflow or vanish in float32, by formulas in float64."""
+"""Cases of losses of numbers whose squares, sums or quotients overflow or underflow in float32, by float64 formulas."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Formula = Callable[..., tuple[Any, Any]]
 
 
 class _At(NamedTuple):
-    """A loss, arrays, and a formula of its values and its slope by the first array."""
+    """A loss, its arrays, and a formula of its values and of its gradient with respect to the first array."""
 
     loss: Callable[..., Any]
     arrays: tuple[Any, ...]
@@ -134,7 +134,7 @@ _ASKED = {
         (_SIGNED, 2 * _B * _SIZES, -_C * _SIZES / 4),
         partial(_derive_triplet, epsilon=0.0),
     ),
-    # What is left where numbers cancel: the margin, and the small number added to each difference.
+    # The distances cancel: only the margin is left, or the epsilon that is added to each difference.
     "triplet, equally far": _At(losses.triplet_margin_loss, (_FAR[::2], 0 * _FAR[::2], 2 * _FAR[::2]), _derive_triplet),
     "triplet, coinciding": _At(
         losses.triplet_margin_loss, (_HUNDREDS, _HUNDREDS, _HUNDREDS + 0.125 * _SIGNS), _derive_triplet
@@ -161,7 +161,7 @@ def _compute_values_and_slopes(*leaves: Any) -> dict[str, Any]:
 
 
 def _split_by_size(values: Any, slope: Any) -> dict[str, Any]:
-    """Split values and slopes by their sizes along the first axis: a comparison of all looks at the largest alone."""
+    """Split arrays along the first axis by magnitude, as errors are compared with the largest number of an array."""
     parts = {"value": values, "slope": slope}
     if len(slope.shape) < 3:
         return parts

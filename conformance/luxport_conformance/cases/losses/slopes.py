@@ -1,4 +1,4 @@
-"""Gradients of losses where they are delicate, and the dtypes of both."""
+"""Cases of gradients of losses at special numbers, and of the dtypes of losses and gradients."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from luxport_conformance.cases.declare import check_gradient, check_program, cit
 from luxport_conformance.cases.losses.common import FILE, bind_options
 from luxport_conformance.compare import Tolerance
 
-# PyTorch's compiler cannot follow the building of a layer.
+# Made outside of the programs: PyTorch's compiler cannot trace the construction of a layer.
 _OBJECTIVE, _MODEL = losses.MSELoss(), luxport.Dense(3, 2)
 
 ALL: tuple[Callable[..., Any], ...] = (
@@ -25,7 +25,7 @@ ALL: tuple[Callable[..., Any], ...] = (
     *(losses.dice_coeff_loss, losses.poisson_loss, losses.hinge_loss, losses.squared_hinge_loss),
     *(losses.binary_focal_loss, losses.focal_loss, losses.siamese_contrastive_loss, losses.cosine_similarity_loss),
 )
-"""Flux's list of all losses, and ours of the same kind."""
+"""The losses in Flux's list of all losses, and luxport's losses with the same arguments."""
 
 
 def _compare_dtypes(transform: Callable[..., Any], y_hat: Any, y: Any) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""Cases of losses of two classes, and of pairs and triplets."""
+"""Cases of losses for two classes, for pairs and for triplets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One device."""
+"""The stand-in's `cupy.cuda`, with one device."""
 
 from types import SimpleNamespace
 

@@ -1,10 +1,10 @@
-"""A device by its number."""
+"""The stand-in's `cupy.cuda.device`."""
 
 from __future__ import annotations
 
 
 class Device:
-    """A device, which can be made the current one for a while."""
+    """A device with a number; as a context manager it would be the current device."""
 
     def __init__(self, number: int | Device | None = None) -> None:
         self.id = number.id if isinstance(number, Device) else number or 0
