@@ -1,7 +1,7 @@
-"""The law of integers: what is called with integers or booleans computes what it does of the same floating numbers.
+"""The law of integers: a function called with integers or booleans gives the same numbers as with equal floats.
 
-Or it says in one line what it takes, the same on every backend, eager and compiled. Nothing is rounded away in
-silence: where a result is one of integers, it is the one of floating numbers.
+Otherwise it raises a one-line error about the dtypes that it takes, the same on every backend, eager and compiled. A
+result in an integer dtype must equal the floating result too: no function rounds without an error.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ __all__ = ["CALLS", "KINDS", "KINDS_OF_JAX", "Call", "call_with_integers"]
 KINDS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool")
 
 KINDS_OF_JAX = tuple([kind for kind in KINDS if kind != "int64"])
-"""Outside of its mode of 64 bits JAX makes int32 of int64."""
+"""Without int64, which JAX converts to int32 unless its 64-bit mode is enabled."""
 
 _UNSIGNED = "expects numbers that torch computes with"
-"""PyTorch holds unsigned integers of more than 8 bits and has no arithmetic of them: a line says what to do."""
+"""A part of the error for uint16 and uint32 on PyTorch, which stores these dtypes but has no arithmetic for them."""
 
 _OUT_OF_RANGE = "expects indices of at least"
-"""What a compiled program cannot say of numbers that come from data: it marks the result with NaN."""
+"""A part of the error for indices out of range. A compiled program cannot raise it, and returns NaN instead."""
 
 _INNER = (
     *("adam_step", "adam_update", "descent_update", "momentum_update"),
     *("crossentropy_of_labels", "crossentropy_of_logits"),
 )
-"""What rules and losses call after they have asked for floating numbers: a backend may compute what another refuses."""
+"""Operations that rules and losses call after a check for floats: backends may differ in whether they take integers."""
 
 _GIVEN_FLOATING = ("squared_error", "rotation_taps", "average")
-"""What `mse`, `imrotate` and means call with arrays of one floating dtype; they themselves are asked of integers."""
+"""Operations that are left out: `mse`, `imrotate` and means, which are checked, call them with floats only."""
 
 _ROUNDED = {"upsample_linear": 0.5, "Upsample": 0.5}
-"""What says of itself that it rounds to integers, and by how much."""
+"""Functions that are documented to round integer results, with the largest rounding error."""
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """An operation, loss or layer, and arrays of which those at `places` become integers."""
+    """An operation, loss or layer `f`, and arrays for it; the arrays at the positions `places` become integers."""
 
     name: str
     f: Callable[..., Any]
@@ -66,15 +66,15 @@ class Call:
 
 
 def call_with_integers(call: Call, kind: str, backend: Backend, *, compiles: bool = False) -> float:
-    """Call with integers of a kind.
+    """Compare a call with integers of a dtype to the call on NumPy, and to the call with floats; return 0.
 
-    Raises: Violation if the line is another one than NumPy's, or the numbers are not those of floating ones
+    Raises: Violation if the error differs from NumPy's, or the numbers differ from those of the call with floats
     """
     arrays = _convert_arrays(call, kind)
     told = _call_on_numpy(call, kind)
     program = partial(_flatten, call.f)
     if compiles:
-        # PyTorch's compiler does not show what was raised while it traced; luxport's does.
+        # torch.compile hides the errors raised while it traces; luxport.jit raises them again.
         program = (
             luxport.jit(program) if isinstance(told, str) else compile_quickly(backend, program, tracing_only=True)
         )
@@ -94,7 +94,7 @@ def call_with_integers(call: Call, kind: str, backend: Backend, *, compiles: boo
         raise Violation(f"{what}: the line of floating numbers expected, {want!r}, got {_shorten(got)}")
     allowed = _ROUNDED.get(call.name, 0.0)
     for mine, exact in zip(got, want, strict=True):
-        if mine.dtype.kind in "iu":  # whose extremes stand for infinity
+        if mine.dtype.kind in "iu":  # infinity becomes the largest or smallest integer
             bounds = np.iinfo(mine.dtype)
             exact = np.clip(exact, bounds.min, bounds.max)
         if not np.allclose(mine, exact, rtol=1e-3, atol=1e-3 + allowed, equal_nan=True):
@@ -104,7 +104,7 @@ def call_with_integers(call: Call, kind: str, backend: Backend, *, compiles: boo
 
 @cache
 def _call_on_numpy(call: Call, kind: str, floating: bool = False) -> Any:
-    """Return NumPy's outcome; `floating` for that of the same numbers in float32, whose epsilons are its own."""
+    """Return the outcome of the call on NumPy, with `floating` for the same numbers converted to float32."""
     arrays = _convert_arrays(call, kind)
     if floating:
         arrays = [array.astype("float32") if i in call.places else array for i, array in enumerate(arrays)]
@@ -127,7 +127,7 @@ def _flatten(f: Callable[..., Any], *arrays: Any) -> tuple[Any, ...]:
 
 
 def _record_outcome(program: Any, arrays: list[Any], backend: Backend) -> Any:
-    """Return numbers, or the line that was raised."""
+    """Return the arrays of the result on the host, or the message of the error."""
     try:
         with np.errstate(all="ignore"):
             return move_to_host(list(program(*move_to_backend(arrays, backend, "float32"))), backend)
@@ -142,7 +142,7 @@ def _shorten(outcome: Any) -> str:
 
 
 def _list_places(arrays: tuple[Any, ...]) -> list[tuple[int, ...]]:
-    """Return each array of floating numbers alone, and all of them."""
+    """Return the sets of positions to convert: each floating array alone, then all of them together."""
     floating = tuple([i for i, array in enumerate(arrays) if array is not None and np.asarray(array).dtype.kind == "f"])
     return [*[(i,) for i in floating], *([floating] if len(floating) > 1 else [])]
 
@@ -159,7 +159,7 @@ def _list_operations() -> Iterator[Call]:
 
 def _list_layers() -> Iterator[Call]:
     for name, examples in EXAMPLES.items():
-        if name in ("CompactLayer", "WrappedFunction"):  # whose product is the user's own, and the framework's
+        if name in ("CompactLayer", "WrappedFunction"):  # a user's function, by the framework's rules
             continue
         for example in examples:
             x, ps, st = example.draw_values()
@@ -198,13 +198,13 @@ CALLS: tuple[Call, ...] = (*_list_operations(), *_list_layers(), *_list_losses()
 
 
 def main(names: list[str]) -> int:
-    """Print every violation; return 1 if there was one."""
+    """Print every violation; return 1 if there is one."""
     failed = 0
     for name in names or ("numpy", "torch", "tf", "jax"):
         backend, checked = get_backend(name), 0
         for compiles in (False, True)[: 1 + find_abilities(name).compiles]:
             for call in CALLS:
-                # Other kinds of integers are traced as these.
+                # Programs for the other integer dtypes are traced as for int32.
                 for kind in ("int32", "bool") if compiles else KINDS_OF_JAX if name == "jax" else KINDS:
                     try:
                         call_with_integers(call, kind, backend, compiles=compiles)

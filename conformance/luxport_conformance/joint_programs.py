@@ -1,4 +1,4 @@
-"""Programs compiled as one, as a compiler takes a tenth of a second and more to start."""
+"""Compiling several programs as one, because each start of a compiler takes a tenth of a second or more."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ Job = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Together:
-    """The results of several programs on their inputs, compiled and run as one program when the first is wanted.
+    """A mapping from names to the results of several programs on their inputs.
 
-    If that fails, each is compiled alone as it is wanted, so that the one at fault fails and no other.
+    At the first access all programs are compiled and run as one. If that fails, each program is compiled alone when
+    its result is accessed, so that only the faulty program raises an error.
     """
 
     def __init__(self, compiled: Callable[[Callable[..., Any]], Callable[..., Any]], jobs: Mapping[Any, Job]):
@@ -37,6 +38,6 @@ class Together:
 
         try:
             results = self._compiled(program)(*[inputs for _, inputs in self._jobs.values()])
-        except Exception:  # whatever it is, it comes again from the program alone
+        except Exception:  # the faulty program raises the error again when it is compiled alone
             return {}
         return dict(zip(self._jobs, results, strict=True))

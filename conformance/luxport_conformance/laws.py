@@ -1,6 +1,6 @@
-"""Laws: what holds for every layer, without being written for it.
+"""Laws: properties that every layer must have, each checked on all examples of all layers.
 
-A law is a function named after what it states, as "jit is eager": the name is part of the ids of its checks.
+A law is a function named after its statement, such as `jit_is_eager`; the name is part of the ids of its checks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ __all__ = ["LAWS", "Law"]
 
 @dataclass(frozen=True)
 class Law:
-    """A function of an example, a backend and a dtype that returns a deviation or raises `Violation`."""
+    """A property of layers: `holds` checks an example on a backend, and returns a deviation or raises `Violation`.
+
+    `gradients` and `compiles` are the abilities that the law needs; with `on_host` it needs no backend.
+    """
 
     holds: Callable[[Example, Backend, str, Evaluations], float]
     dtypes: tuple[str, ...] = ("float32",)
@@ -35,12 +38,12 @@ class Law:
 
     @property
     def name(self) -> str:
-        """The function's name."""
+        """The name of the function `holds`."""
         return self.holds.__name__
 
 
 def counts(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Parameters and states are as many as the formulas say, and as many as `setup` makes."""
+    """The example's counts of parameters and states equal those of the counting functions and of `setup`."""
     ps, st = luxport.setup(0, example.layer, backend="numpy")
     for what, wanted, counted, made in (
         ("parameters", example.parameters, luxport.parameter_length(example.layer), luxport.parameter_length(ps)),
@@ -52,7 +55,7 @@ def counts(example: Example, backend: Backend, dtype: str, evaluations: Evaluati
 
 
 def shape(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """`output_shape` tells the shape of the output without computing it."""
+    """`output_shape` returns the shape that the output has."""
     y, _ = evaluations.evaluate(example, backend, dtype, gradients=False).test
     told = luxport.output_shape(example.layer, place_inputs(example, backend, dtype)[0])
     if tree.map(lambda leaf: tuple(leaf.shape), y) != told:
@@ -61,7 +64,7 @@ def shape(example: Example, backend: Backend, dtype: str, evaluations: Evaluatio
 
 
 def values(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Output and new state are those of the definitions in float64, and the output has the input's dtype."""
+    """Output and new state equal those of the definitions in float64, and the output has the dtype of the input."""
     found = evaluations.evaluate(example, backend, dtype, gradients=False)
     if set(found.dtypes) != {dtype}:
         raise Violation(f"an output in {dtype} expected, as the input, got {', '.join(found.dtypes)}")
@@ -73,7 +76,7 @@ def values(example: Example, backend: Backend, dtype: str, evaluations: Evaluati
 
 
 def repeats(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Called twice with the same inputs, a layer returns the same, bit for bit."""
+    """A layer called twice with the same inputs returns the same bits."""
     layer = evaluations.make_layer(example, backend)
     for mode in _MODES:
         x, ps, st = place_inputs(example, backend, dtype)
@@ -84,7 +87,7 @@ def repeats(example: Example, backend: Backend, dtype: str, evaluations: Evaluat
 
 
 def inputs_untouched(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Input, parameters and states are after the call what they were before it."""
+    """A call does not change its input, parameters and states."""
     for mode in _MODES:
         inputs = place_inputs(example, backend, dtype)
         inputs = (*inputs[:2], mode(inputs[2]))
@@ -95,7 +98,7 @@ def inputs_untouched(example: Example, backend: Backend, dtype: str, evaluations
 
 
 def state_kept(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """The new state has the structure, the shapes and the dtypes of the old one, and serves the next call."""
+    """The new state has the structure, shapes and dtypes of the old one, and can be used in the next call."""
     for mode in _MODES:
         x, ps, st = place_inputs(example, backend, dtype)
         st = mode(st)
@@ -107,7 +110,10 @@ def state_kept(example: Example, backend: Backend, dtype: str, evaluations: Eval
 
 
 def modes(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Setting the modes changes ``training`` entries only; testing leaves the state, and each counter counts."""
+    """`train_mode` and `test_mode` change ``training`` entries only.
+
+    A call in test mode does not change the state; a call in training mode increments each counter.
+    """
     layer = evaluations.make_layer(example, backend)
     x, ps, st = place_inputs(example, backend, dtype)
     test = luxport.test_mode(st)
@@ -125,7 +131,7 @@ def modes(example: Example, backend: Backend, dtype: str, evaluations: Evaluatio
 
 
 def others_refused(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Arrays of another size or of integers, even where they broadcast, and missing ones are refused in one line."""
+    """A wrong parameter or state (of another size, of integers, or missing) raises the same error as on NumPy."""
     x, ps, st = place_inputs(example, backend, dtype)
     on_numpy = tuple([luxport.to(part, backend="numpy") for part in (x, ps, st)])
     for which in (1, 2):
@@ -142,7 +148,7 @@ def others_refused(example: Example, backend: Backend, dtype: str, evaluations: 
 
 
 def samples_apart(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """In testing, a sample's output does not depend on the others in its batch."""
+    """In test mode the output for a sample does not depend on the other samples of its batch."""
     if not example.per_sample:
         return 0.0
     x, ps, st = place_inputs(example, backend, dtype)
@@ -155,11 +161,11 @@ def samples_apart(example: Example, backend: Backend, dtype: str, evaluations: E
 
 
 def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Compiled, a layer returns what it returns eagerly in both modes, and so do its gradients.
+    """A compiled layer returns the same outputs, states and gradients as the eager one, in training and in test mode.
 
-    TensorFlow compiles it for an x of which no size is known before the program runs.
-    Where each operation is compiled, an eager gradient takes a second and is traced as a compiled one is: there it
-    is left to the laws of gradients, which see it compiled.
+    TensorFlow compiles the layer for an x whose sizes are all unknown.
+    A backend that compiles each operation takes a second for an eager gradient and traces it as for a compiled one;
+    on such a backend gradients are not compared here, but checked, compiled, by the laws of gradients.
     """
     compiled = evaluations.evaluate_compiled(example, backend, dtype, gradients=True)
     eager = evaluations.evaluate_eagerly(
@@ -170,16 +176,16 @@ def jit_is_eager(example: Example, backend: Backend, dtype: str, evaluations: Ev
 
 
 def gradient_is_slope(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Gradients with respect to inputs and parameters are the slopes of the definitions in float64."""
+    """Gradients with respect to inputs and parameters equal finite differences of the definitions in float64."""
     found = evaluations.evaluate(example, backend, dtype, gradients=True)
     x, ps, st = widen_floats(move_to_host(place_inputs(example, backend, dtype), backend))
     for mode, gradients in ((luxport.train_mode, found.train_gradients), (luxport.test_mode, found.test_gradients)):
         compare_slopes(example, gradients, (x, ps, mode(st)), evaluations)
-    return 0.0  # a slope is less exact than a gradient: how far apart they are says nothing about the backend
+    return 0.0  # finite differences are less exact than gradients, so the deviation is no measure of the backend
 
 
 def gradients_agree(example: Example, backend: Backend, dtype: str, evaluations: Evaluations) -> float:
-    """Gradients are those of another backend in float64, entry by entry, at the same rounded inputs."""
+    """Gradients equal those of another backend in float64, entry by entry, at the same rounded inputs."""
     others = [name for name in backends.list_differentiating() if name != backend.name]
     if not others:
         return 0.0
@@ -226,7 +232,7 @@ def _take_second_sample(x: Any) -> Any:
 
 
 def _run_definition(example: Example, inputs: Any) -> Any:
-    """Run the definitions in float64, on arrays for which no backend has operations of its own."""
+    """Run the layer in float64 on `array_api_strict`, which has no operations of its own: the definitions are used."""
     strict = get_backend("strict")
     return move_to_host(example.layer(*move_to_backend(widen_floats(inputs), strict, "float64")), strict)
 

@@ -1,4 +1,4 @@
-"""What ``module:object`` names: somebody's backend, or peer."""
+"""Importing a user's backend or peer by a name of the form ``module:object``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["ImportingError", "find_object"]
 
 
 class ImportingError(Exception):
-    """A module of the user's raised an error, which is the cause of this one and to be shown with its traceback."""
+    """The user's module raised an error. That error is the cause of this one, to be shown with its traceback."""
 
 
 def find_object(what: str, name: str) -> Any:
-    """Import the module and return the object in it.
+    """Import the module that `name` gives as ``module:object`` and return the object in it.
 
-    Raises: ValueError if there is none; ImportingError if the module fails
+    Raises: ValueError if there is no such module or object; ImportingError if the module raises an error
     """
     module, _, attribute = name.partition(":")
     try:

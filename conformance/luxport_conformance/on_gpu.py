@@ -30,20 +30,20 @@ __all__ = ["Part", "list_parts", "main"]
 
 BACKENDS = ("torch", "jax", "cupy")
 ALLOWED = 470.0
-"""Seconds for all parts; each has its own share, too, and what does not end in it is told as that."""
+"""The time limit in seconds of all parts together; each part has its own limit too, and reports if it exceeds it."""
 
 TF32: Mapping[str, Mapping[str, str]] = {
     "off": {"NVIDIA_TF32_OVERRIDE": "0", "JAX_DEFAULT_MATMUL_PRECISION": "float32"},
     "on": {"TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1", "JAX_DEFAULT_MATMUL_PRECISION": "tensorfloat32"},
 }
-"""What NVIDIA's libraries, PyTorch and JAX read in the environment."""
+"""Environment variables of NVIDIA's libraries, PyTorch and JAX that turn TF32 off or on."""
 
 _LAWS = "^(values|gradients_agree|jit_is_eager|override_is_definition)-"
 _PRODUCTS = _LAWS + "(Dense|Conv|Bilinear|MultiHead|RNN|LSTM|GRU|conv|dense|scaled)"
 
 
 class Part(NamedTuple):
-    """One process: what it is called, what it runs, what is in its environment, and seconds that it may take."""
+    """One process: its name, its command, its additional environment variables, and its time limit in seconds."""
 
     name: str
     command: Sequence[str]
@@ -52,7 +52,7 @@ class Part(NamedTuple):
 
 
 def list_parts(backend: str, device: str, folder: Path) -> Iterator[Part]:
-    """Yield what is run of a backend; the suite writes its report below the folder."""
+    """Yield the parts to run for a backend; the suite writes its reports below `folder`."""
     here = [sys.executable, "-m"]
     yield Part(f"{backend}: masks", [*here, __spec__.name, "--masks", backend, "--device", device], {}, 45.0)
     for tf32, pattern, seconds in (("off", _LAWS, 120.0), ("on", _PRODUCTS, 60.0)):
@@ -67,7 +67,7 @@ def list_parts(backend: str, device: str, folder: Path) -> Iterator[Part]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the parts, or say in a line that there is no GPU; return 1 if a part failed that should not."""
+    """Run the parts, or print that there is no GPU; return 1 if a part failed, other than the suite with TF32."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="gpu:0")
     parser.add_argument("--masks", metavar="BACKEND", help="compare the bits of masks on this backend alone")
@@ -126,7 +126,7 @@ def _run(part: Part, end: float, folder: Path) -> dict[str, Any]:
 
 
 def _compare_masks(backend: str, device: str) -> int:
-    """Compare a million random bits, eager and compiled, with NumPy's; print how many differ."""
+    """Compare a million random bits, eager and compiled, with NumPy's, and print how many differ; return 1 if any."""
     key, counter = np.array([1, 2], np.int32), np.array(5, np.int32)
 
     def draw_mask(key: Any, counter: Any) -> Any:
@@ -145,12 +145,12 @@ def _list_devices(backend: str) -> list[str]:
         return []
     try:
         return [device.name for device in luxport.devices.list_devices(backend)]
-    except Exception:  # CuPy raises one of its own where there is no driver
+    except Exception:  # CuPy raises its own class of error if there is no driver
         return []
 
 
 def _name_accelerator() -> str:
-    """Return what the driver calls the GPU."""
+    """Return the GPU's name and the driver's version from ``nvidia-smi``, or an empty string."""
     try:
         asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
         return subprocess.run(asked, capture_output=True, text=True, timeout=20).stdout.strip()

@@ -1,6 +1,6 @@
-"""A law of exports: each public layer's graph for ONNX gives NumPy's numbers in onnxruntime, or is refused by name.
+"""The law of exports: the ONNX graph of each public layer gives the same numbers in onnxruntime as the layer on NumPy.
 
-``python -m luxport_conformance.onnx_exports`` runs all of it: float32 and float16, free and fixed batches, every opset.
+``python -m luxport_conformance.onnx_exports`` checks float32 and float16, free and fixed batch sizes, and every opset.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from luxport_conformance.petab import make_petab_cases
 __all__ = ["REFUSED", "Exported", "check_export", "check_petab", "main"]
 
 REFUSED = {"DebugLayer": "calls a function of Python's"}
-"""Layers that no graph can have, and the words of their refusal."""
+"""Layers that cannot be exported, and a part of the error message."""
 
 _OPSETS = (18, 20, 21, 22, 23)
 
 
 class Exported:
-    """A model's graph in onnxruntime, as a function of the model's input."""
+    """A model exported to ONNX and loaded in onnxruntime, callable with the model's input."""
 
     def __init__(self, model: Any, ps: Any, st: Any, inputs: Any, *, opset: int | None = None) -> None:
         import onnxruntime
@@ -41,7 +41,7 @@ class Exported:
         self._session: Any = onnxruntime.InferenceSession(self.graph.SerializeToString(), options)
 
     def __call__(self, x: Any) -> list[Any]:
-        """Return the arrays of the output, in order."""
+        """Run the graph and return the arrays of the output, in order."""
         names = [one.name for one in self.graph.graph.input]
         known = {one.name for one in self._session.get_inputs()}
         given = {name: leaf for name, leaf in zip(names, tree.leaves(x), strict=True) if name in known}
@@ -49,9 +49,11 @@ class Exported:
 
 
 def check_export(name: str, example: Example, dtype: str, *, free: bool = True, opset: int | None = None) -> float:
-    """Hold one example's graph against NumPy, for two sizes of the batch if it may be free.
+    """Compare the graph of an example with the layer on NumPy and return the deviation in units of eps.
 
-    Raises: Violation
+    With `free` a layer whose samples are independent is exported with a free batch size, and compared at two sizes.
+
+    Raises: Violation if they differ, or a layer of `REFUSED` is exported
     """
     model = example.layer
     x, ps, st = tree.map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, example.draw_values())
@@ -72,9 +74,9 @@ def check_export(name: str, example: Example, dtype: str, *, free: bool = True, 
 
 
 def check_petab(cases: Iterable[Any]) -> int:
-    """Hold the graphs of networks of the PEtab SciML test suite, in test mode, against NumPy; return how many.
+    """Compare the graphs of networks of the PEtab SciML test suite, in test mode, with NumPy; return their number.
 
-    Raises: Violation
+    Raises: Violation if they differ
     """
     count = 0
     for case in cases:
@@ -122,9 +124,9 @@ def _list_runs() -> Iterator[tuple[str, bool, int | None]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Check every example in every way, and the networks of a folder if one is named.
+    """Check every example in every dtype, batch and opset, and the networks of the folders in `arguments`.
 
-    Return 1 for a violation, 2 for a folder without networks, before anything runs.
+    Return 1 if a check failed, or 2, before any check runs, if the networks of a folder cannot be read.
     """
     failed = 0
     try:

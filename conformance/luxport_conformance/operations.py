@@ -1,4 +1,4 @@
-"""A backend's own versions of operations, held against the definitions."""
+"""Comparing a backend's overrides of operations with luxport's definitions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Overrides", "every_operation", "expect_held"]
 
 
 def find_operations() -> Mapping[str, Callable[..., Any]]:
-    """Find the operations that a backend may supply itself, in whichever module of luxport they are."""
+    """Return all operations that a backend may override, by name, from all modules of luxport."""
     for module in pkgutil.walk_packages(luxport.__path__, "luxport."):
         if "porting" not in module.name and not module.name.endswith("__main__"):
             import_module(module.name)
@@ -37,7 +37,7 @@ def find_operations() -> Mapping[str, Callable[..., Any]]:
         value.__name__: value
         for module in modules
         for value in vars(module).values()
-        # A public function has the definition of the operation that it calls: another name.
+        # A public function that only calls an operation has that operation's definition, under another name.
         if isinstance(value, FunctionType) and getattr(vars(value).get("definition"), "__name__", "") == value.__name__
     }
 
@@ -46,9 +46,9 @@ every_operation = cache(find_operations)
 
 
 def expect_held(backend: Backend) -> float:
-    """Expect an example and the definition's signature of each operation that a backend supplies itself.
+    """Check that each override of a backend has an example, and the same signature as the definition; return 0.
 
-    Raises: Violation
+    Raises: Violation if one has not, or a function among the backend's operations overrides no operation
     """
     operations = find_operations()
     for name in dir(backend.ops):
@@ -76,15 +76,17 @@ def _expect_signature(name: str, own: Callable[..., Any], definition: Callable[.
 
 
 class Overrides:
-    """A backend's own versions and the definitions, run side by side on the examples; kept for a run."""
+    """Comparisons of overrides with definitions on the examples; compiled results are cached for one run."""
 
     def __init__(self) -> None:
         self._groups: dict[Any, Together] = {}
 
     def compare(self, name: str, position: int, backend: Backend, dtype: str) -> float:
-        """Hold values, dtypes and gradients of an operation's override against its definition on the same arrays.
+        """Compare values, dtypes and gradients of an override with those of the definition on the same arrays.
 
-        Returns 0 if the backend has no override. Raises: Violation
+        Return the largest deviation in units of eps, or 0 if the backend has no override.
+
+        Raises: Violation if they differ by more than is allowed
         """
         if getattr(backend.ops, name, None) is None:
             return 0.0
@@ -117,7 +119,7 @@ class Overrides:
 
 
 def _make_job(name: str, position: int, backend: Backend, dtype: str) -> tuple[Any, tuple[Any, ...]]:
-    """Return a program of the arrays of an example: override and definition, and the gradients of both if any."""
+    """Return a program and an example's arrays; the program computes override and definition and their gradients."""
     example = OPERATIONS[name][position]
     versions = getattr(backend.ops, name), definition_of(every_operation()[name])
     floating = tuple(i for i, array in enumerate(example.arrays) if array is not None and array.dtype.kind == "f")
@@ -143,7 +145,7 @@ def _compare_answers(name: str, example: OverrideExample, backend: Backend, dtyp
 
 
 def _expect_own_memory(got: Any, want: Any, arrays: tuple[Any, ...]) -> None:
-    """Expect that a result is no view of an input, unless the definition's is one."""
+    """Check that a result does not share memory with an input, unless the definition's result does."""
     inputs = [_read_memory(array) for array in arrays if array is not None]
     for leaf, wanted in zip(tree.leaves(got), tree.leaves(want), strict=True):
         views = [
@@ -159,7 +161,7 @@ def _has_same_bits(before: Any, after: Any) -> bool:
 
 
 def _read_memory(array: Any) -> Any:
-    """Look at an array's memory from NumPy, or at nothing where that is not possible."""
+    """Return a NumPy view of an array's memory, or an empty array if DLPack cannot share it."""
     try:
         return np.from_dlpack(array)
     except (TypeError, AttributeError, BufferError, RuntimeError, ValueError):
@@ -170,7 +172,7 @@ def _make_loss(version: Any, options: Mapping[str, Any]) -> Any:
     def sum_weighted(*arrays: Any) -> Any:
         y = tree.leaves(version(*arrays, **options))[0]
         xp = luxport.namespace(y)
-        # Weights that differ from entry to entry: a plain sum would not see a gradient that went to the wrong one.
+        # The weights differ between entries: with a plain sum, gradients of the wrong entries would not be noticed.
         weights = xp.cos(xp.astype(xp.reshape(xp.arange(int(np.prod(y.shape))), tuple(y.shape)), y.dtype))
         return xp.sum(y * weights)
 

@@ -1,7 +1,7 @@
-"""Cases from folders of the PEtab SciML test suite: networks with inputs and the outputs that Lux.jl computed.
+"""Cases from folders of the PEtab SciML test suite: networks, with inputs and the outputs that Lux.jl computed.
 
-Each folder has a `solutions.yaml`, which names the network, and inputs, parameters and outputs in threes. Outputs
-of networks that drop out are means over many draws.
+Each folder has a `solutions.yaml`, which names the network and lists triples of input, parameters and output. The
+outputs of networks with dropout are means over many draws.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["make_petab_cases"]
 
 
 def make_petab_cases(folder: Path) -> list[Case]:
-    """Make a case of every input in every folder in here that has a `solutions.yaml`.
+    """Make a case of every input, in all folders inside `folder` that have a `solutions.yaml`.
 
-    Raises: FileFormatError as the readers do; ValueError if there is no such folder
+    Raises: FileFormatError if a file cannot be read; ValueError if there is no folder with a `solutions.yaml`
     """
     solutions = sorted(folder.glob("**/solutions.yaml"))
     if not solutions:
@@ -61,8 +61,8 @@ def _make_computed_case(name: str, model: petab.Network, inputs: dict[str, Any],
     def program(x: Any, ps: Any, st: Any) -> Any:
         return model(x, ps, st)[0]
 
-    # Both sides are computed in float32: a sum of as many products as a weight has inputs for an output, or a
-    # mean over all of x, at either side.
+    # Lux.jl's outputs are float32 too, so the reduction counts the terms of both results: for each weight the inputs
+    # of an output, and all of x for a mean.
     weights = [leaf for leaf in tree.leaves(inputs["ps"]) if leaf.ndim > 1]
     terms = sum(leaf.size // min(leaf.shape) for leaf in weights) + sum(leaf.size for leaf in tree.leaves(inputs["x"]))
     tolerance = Tolerance(reduction=2 * terms, magnitude=_measure_terms(program, inputs))
@@ -76,7 +76,7 @@ def _make_case(name: str, what: str, program: Any, inputs: dict[str, Any], expec
 
 
 def _measure_terms(program: Callable[..., Any], inputs: Mapping[str, Any]) -> float:
-    """Measure how large the terms are that cancel in an output: by what it moves if all that goes in does, per step."""
+    """Estimate the size of terms that cancel in the output: its change for small relative changes of all inputs."""
     draw = np.random.Generator(np.random.Philox(17))
 
     def move(leaf: Any) -> Any:
@@ -103,7 +103,7 @@ def _make_drawn_case(
 
     def is_close(got: Any) -> bool:
         mean, deviation = got
-        # Two means of as many draws each: six times the deviation of their difference.
+        # Both means are over the same number of draws: allow six standard deviations of their difference.
         return bool(np.all(np.abs(mean - want) <= 6 * deviation * np.sqrt(2 / draws) + 8 * EPSILON["float32"]))
 
     wanted = Property(f"a mean over {draws} draws near {want.ravel()[:4]}…", is_close)

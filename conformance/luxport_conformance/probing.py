@@ -1,4 +1,4 @@
-"""Probing a third party's backend in a process of its own, as a probe may crash it or never return."""
+"""Running the probes of a third party's backend in a separate process, because a probe may crash or never return."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ask"]
 
 
 def ask(selection: Selection, name: str, limit: float) -> Found:
-    """Return the answer of each probe of a backend of this selection, or how it failed within `limit` seconds."""
+    """Return the result of each probe of a backend, or a text if it crashed or took longer than `limit` seconds."""
     names, found = list(make_probes(get_backend(name))), dict[str, bool | str]()
     while left := [probe for probe in names if probe not in found]:
         for told in _collect_answers(selection, name, left, limit):
@@ -24,7 +24,7 @@ def ask(selection: Selection, name: str, limit: float) -> Found:
 
 
 def _collect_answers(selection: Selection, name: str, names: list[str], limit: float) -> Iterator[bool | str]:
-    """Yield the answers of these probes until their process ends or takes too long."""
+    """Run these probes in a new process and yield their results, until the process ends or takes too long."""
     context = multiprocessing.get_context("spawn")
     connection, theirs = context.Pipe()
     process = context.Process(target=_probe, args=(theirs, selection, name, names), daemon=True)

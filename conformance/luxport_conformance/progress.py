@@ -1,4 +1,4 @@
-"""Progress of a run on standard error: failures as they come, and the checks that take long."""
+"""Showing the progress of a run on standard error, with failures as they occur and checks that take long."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _LINE = 300
 
 
 class Progress:
-    """A bar, by tqdm where it is installed, in a terminal, and a line now and then elsewhere.
+    """A progress bar of tqdm in a terminal, if tqdm is installed; otherwise a line every 30 seconds.
 
-    Equal complaints are told three times: the end of a run has them all, and in full.
+    Complaints that differ in numbers only are printed at most three times; the end of the run lists all in full.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Progress:
             self._bar.close()
 
     def start(self, total: int) -> None:
-        """Take note of how many checks there are."""
+        """Start the display for this number of checks."""
         self._total, self._told = total, time.monotonic()
         if not sys.stderr.isatty():
             return
@@ -49,7 +49,7 @@ class Progress:
         self._bar = tqdm(total=total, unit="check", file=sys.stderr)
 
     def step(self, finding: Finding) -> None:
-        """Count a check, and say in a line what failed."""
+        """Count a finished check, and print a line if it failed."""
         self._done += 1
         if finding.complaint:
             kind = leave_out_numbers(finding.complaint)
@@ -64,7 +64,7 @@ class Progress:
             self._say(f"{self._done} of {self._total} checks")
 
     def wait(self, check: str, limit: float) -> None:
-        """Say that a check takes long."""
+        """Print that a check takes long."""
         self._say(f"waiting for {check}, which is given up after {limit:g} s")
 
     def _say(self, line: str) -> None:

@@ -1,4 +1,4 @@
-"""Results as data: a small file for each library and version, what changed between two, and a table of several."""
+"""Saving results in a small JSON file for each library and version, comparing two files, and a table of several."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from luxport_conformance.worker_processes import Finding
 __all__ = ["BOUND", "collect_results", "list_changes", "load", "render_markdown", "save"]
 
 BOUND = 16.0
-"""A bound in eps: below it a subject has one figure in a file, checks beyond it are listed one by one."""
+"""A deviation in eps: of smaller ones a file has only the worst of each subject, larger ones are listed by check."""
 
 Results = Mapping[str, Mapping[str, Any]]
-"""What a file holds, by the names of columns: conformance/results/README.md says what stands in it."""
+"""The contents of files by the names of the libraries; conformance/results/README.md describes the format."""
 
 
 def collect_results(findings: Sequence[Finding], packages: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
-    """Return the results of each column, with the versions of its packages, the library's own first."""
+    """Return the results of each column (a library), with the versions of its packages, the library itself first."""
     return {
         name: {
             "name": name,
@@ -66,7 +66,7 @@ def _find_answer(finding: Finding) -> float | str:
 
 
 def find_version(package: str) -> str | None:
-    """Return the version of a package, None if it is not installed."""
+    """Return the installed version of a package, or None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -74,7 +74,10 @@ def find_version(package: str) -> str | None:
 
 
 def save(results: Results, folder: Path) -> list[Path]:
-    """Write a file for each column, named by the library's version, a subject or check a line; return their paths."""
+    """Write a file for each column, with a line for each subject or check, and return the paths.
+
+    A file is named after the library and its version.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, one in results.items():
@@ -100,7 +103,7 @@ def _format_lines(entries: Mapping[str, Any]) -> str:
 def load(path: Path) -> dict[str, Any]:
     """Read a file that `save` wrote.
 
-    Raises: ValueError if it is none
+    Raises: ValueError if the file has another format
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -112,10 +115,10 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def list_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, in_part: bool = False) -> Iterator[str]:
-    """Yield a line for each subject and check whose answer changed: another word, or a figure by a factor of two.
+    """Yield a line for each subject and check whose result changed: to another outcome, or by more than a factor of 2.
 
-    Figures below 4 eps count as 4: which instructions a machine has decides as much. With `in_part` the new run was of
-    some subjects, and the others are left out.
+    Deviations below 4 eps count as 4 eps, because they depend on the processor's instructions. With `in_part` only
+    the subjects of the new results are compared.
     """
     before, after = _flatten(old), _flatten(new)
     subjects = {subject for subject, _ in after.values()}
@@ -134,7 +137,7 @@ def _format(answer: float | str) -> str:
 
 
 def _flatten(one: Mapping[str, Any]) -> dict[str, tuple[str, float | str]]:
-    """Return subjects and answers by what a line of `list_changes` begins with."""
+    """Return the subject and the result of each entry, by the text that begins its line in `list_changes`."""
     found: dict[str, tuple[str, float | str]] = {subject: (subject, "no counterpart") for subject in one["none"]}
     for subject, row in one["worst"].items():
         places = zip(("", " (gradients)"), row, strict=True)
@@ -143,7 +146,7 @@ def _flatten(one: Mapping[str, Any]) -> dict[str, tuple[str, float | str]]:
 
 
 def _explain_missing(one: Mapping[str, Any], subject: str | None, is_check: bool) -> str:
-    """Say what a missing answer means: only checks beyond the bound are listed one by one."""
+    """Return a text about a missing result: only checks with a deviation above `BOUND` are listed by themselves."""
     beyond = any(subject == other for other, *_ in one["beyond"].values())
     if is_check and (beyond or subject in one["worst"]):
         return f"within {BOUND:g} or left out"
@@ -157,7 +160,7 @@ def _differ(was: float | str, now: float | str) -> bool:
 
 
 def render_markdown(results: Sequence[Mapping[str, Any]]) -> str:
-    """Lay out the largest deviation of each subject from the definition in eps, a column a library."""
+    """Return a Markdown table of each subject's largest deviation from the definition in eps, a column per library."""
     names = [f"{one['name']} {next(iter(one['versions'].values()), '')}".strip() for one in results]
     subjects: dict[str, list[str]] = {}
     for position, one in enumerate(results):
@@ -177,7 +180,7 @@ def _list_cells(one: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _describe_beyond(answers: Sequence[Sequence[Any]]) -> str:
-    """Say what is different: by the names that it has, or the largest figure."""
+    """Return the names of the known differences, or else "failed", "differs" or the largest deviation."""
     if kinds := sorted({kind for _, *kinds in answers for kind in kinds}):
         return "; ".join(kinds)
     words = {answer for answer, *_ in answers if isinstance(answer, str)}

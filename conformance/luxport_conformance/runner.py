@@ -1,4 +1,4 @@
-"""Running one check: a case, a law, a probe or an operation of a backend's own."""
+"""Running one check: a case, a law, a probe, or a backend's override of an operation."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Check:
-    """One case or law on one backend, in one mode and dtype. `run` returns a deviation or raises `Violation`.
+    """One check on one backend, in one mode and dtype. `run` returns a deviation or raises `Violation`.
 
-    `of` is what the deviation is one of: a value ("forward") or a gradient ("backward").
+    `of` tells whether the deviation is that of values ("forward") or gradients ("backward").
     """
 
     id: str
@@ -62,12 +62,12 @@ class Check:
 
     @property
     def room(self) -> str:
-        """The peer that needs a process of its own for this check, or an empty name."""
+        """The name of the peer, whose checks run in a separate process; empty for checks of backends."""
         return self.backend if self.kind == "peer" else ""
 
 
 class Evidence:
-    """What a case wanted and what it got, and what is to be said about it, written down if someone asks for it."""
+    """Texts about a check for the report: expected and actual values, a remark, and the names of known differences."""
 
     def __init__(self) -> None:
         self.expected = ""
@@ -76,13 +76,16 @@ class Evidence:
         self.differences: tuple[str, ...] = ()
 
     def note(self, expected: Any, got: Any) -> None:
-        """Write both down, in short."""
+        """Store both values, shortened."""
         self.expected, self.got = shorten(expected), shorten(got)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a check: the deviation in units of eps or the complaint, and of an error where it was raised."""
+    """The result of a check: the deviation in units of eps, or the complaint.
+
+    For an error other than `Violation`, `place` is the line that raised it.
+    """
 
     check: Check
     deviation: float
@@ -93,7 +96,7 @@ class Outcome:
 
 
 def run(check: Check, evidence: Evidence | None = None) -> Outcome:
-    """Run one check, whatever comes of it: a failure of any kind becomes a complaint."""
+    """Run one check and return its outcome; an exception of any kind becomes a complaint."""
     start, place, told = time.perf_counter(), "", ""
     try:
         noting = {"evidence": evidence} if evidence is not None and check.kind in ("case", "peer") else {}
@@ -108,7 +111,7 @@ def run(check: Check, evidence: Evidence | None = None) -> Outcome:
 
 
 def _find_place(error: Exception) -> str:
-    """Name the line that raised an error, and the last line of luxport that led to it."""
+    """Return the line that raised an error, and the last line of luxport among its callers."""
     frames = traceback.extract_tb(error.__traceback__)
     asking = [frame for frame in frames if frame.filename.startswith(_LUXPORT)]
     places = [frames[-1], *[frame for frame in asking[-1:] if frame is not frames[-1]]]
@@ -126,7 +129,9 @@ def run_case(
     batch: Batch | None = None,
     evidence: Evidence | None = None,
 ) -> float:
-    """Run a case on a backend and return the deviation in units of eps; compiled, with the others of its batch.
+    """Run a case on a backend and return the deviation in units of eps.
+
+    In the mode "jit" the case is compiled in one program with the other cases of its batch.
 
     Raises: Violation, with the case and its source
     """
@@ -154,7 +159,7 @@ def run_case(
 def run_law(
     law: Law, example: Example, backend_name: str, dtype: str = "float32", evaluations: Evaluations | None = None
 ) -> float:
-    """Hold a layer to a law on a backend and return the deviation in units of eps.
+    """Check a law for a layer on a backend and return the deviation in units of eps.
 
     Raises: Violation, with the law and the layer
     """
@@ -168,7 +173,7 @@ def run_law(
 
 
 class Batch:
-    """Cases whose programs are compiled as one on a backend and in a dtype: those that are compiled in it at all."""
+    """Cases whose programs are compiled as one program, for each backend and dtype."""
 
     def __init__(self, cases: tuple[Case, ...], *, thorough: bool = False) -> None:
         self._cases = cases
@@ -176,7 +181,7 @@ class Batch:
         self._results: dict[tuple[str, str], Together] = {}
 
     def run_compiled(self, backend: Backend, dtype: str) -> Together:
-        """Return the results of those that run there, by their ids."""
+        """Return the results, by the cases' ids, of the cases that are compiled on this backend and in this dtype."""
         key = (backend.name, dtype)
         if key not in self._results:
             jobs = {
@@ -192,7 +197,7 @@ class Batch:
 
 
 def shorten(value: Any) -> str:
-    """Format values in one line, long arrays by their first and last entries."""
+    """Format values in one line; long arrays are shortened to their first and last entries."""
     text = repr(tree.map(_round, value)) if isinstance(value, (dict, tuple, list)) else repr(_round(value))
     return text if len(text) <= _LINE else f"{text[:_LINE]}…"
 
@@ -206,7 +211,7 @@ def _round(leaf: Any) -> Any:
 
 
 class _Text(str):
-    """A text that is its own repr."""
+    """A string whose repr is the string itself, without quotes."""
 
     __slots__ = ()
 
@@ -229,9 +234,9 @@ def _expect_error(case: Case, inputs: list[Any]) -> float:
 
 
 def run_probe(name: str, backend_name: str) -> float:
-    """Ask a backend whether it can do something; yes and no are both fine, and no other error.
+    """Run a probe of a backend and return 0, whether the backend has the ability or not.
 
-    Raises: Violation, with the traceback
+    Raises: Violation, with the traceback, if the probe raises an error
     """
     backend = get_backend(backend_name)
     try:
@@ -244,9 +249,9 @@ def run_probe(name: str, backend_name: str) -> float:
 
 
 def run_held(backend_name: str) -> float:
-    """Expect that the suite checks each of a backend's own operations.
+    """Check that the suite has an example of each operation that a backend overrides; return 0.
 
-    Raises: Violation
+    Raises: Violation if an example is missing, or a signature differs
     """
     backend = load(backend_name)
     assert backend is not None
@@ -256,7 +261,7 @@ def run_held(backend_name: str) -> float:
 def run_override(
     name: str, position: int, backend_name: str, dtype: str = "float32", overrides: Overrides | None = None
 ) -> float:
-    """Hold a backend's own version of an operation to the definition, on one of the examples; 0 if it has none.
+    """Compare a backend's override of an operation with the definition on one example; return 0 if there is none.
 
     Raises: Violation, with the operation
     """

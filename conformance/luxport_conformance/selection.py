@@ -1,4 +1,4 @@
-"""`Selection`: which checks a run covers; a value that can be sent to another process."""
+"""`Selection`: the checks of a run, as plain values that can be sent to another process."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ __all__ = ["Selection"]
 
 @dataclass(frozen=True)
 class Selection:
-    """Backends (of ours, or ``module:object`` for a third party's), a pattern for layers and checks, and how.
+    """The backends and peers of a run, and the options that select its checks.
 
-    Without `jit` and `full` everything runs eagerly; with `full` each case runs in both modes, and in each dtype.
-    `dtypes` and `device` narrow it down. `petab` is a folder of the PEtab SciML test suite, whose networks are run as
-    well. `peers` are libraries' own layers (`luxport_conformance.peers`), which may be `alone`, without backends.
-    `abilities` are what others' backends were found to do.
+    `backends` are names of luxport's backends, or ``module:object`` for a third party's. `pattern` is a regular
+    expression for subjects and ids of checks. With neither `jit` nor `full` everything runs eagerly; with `full` each
+    case runs in both modes and in each dtype. `dtypes`, if not empty, and `device` restrict the run. `petab` is a
+    folder of the PEtab SciML test suite, whose networks are run too. `peers` are the libraries whose own layers are
+    checked (`luxport_conformance.peers`); with `alone` no backend is. `abilities` are the results of the probes of
+    third parties' backends.
     """
 
     backends: tuple[str, ...]
@@ -46,14 +48,14 @@ class Selection:
     def load(self) -> Selection:
         """Import and register third parties' backends, and return the selection with their names.
 
-        Raises: ValueError if there is no such module, or no backend in it; ImportingError if the module fails
+        Raises: ValueError if there is no such module or backend; ImportingError if the module raises an error
         """
         for name, found in self.abilities:
             note_abilities(name, found)
         return replace(self, backends=tuple(_load_by_name(name) for name in self.backends))
 
     def list_checks(self) -> Iterator[Check]:
-        """Yield the checks, those of one backend one after the other where they share work."""
+        """Yield the checks of the backends, then those of the peers."""
         names = list(self.load().backends)
         arrays.place_on(self.device)
         yield from () if self.alone else self._list_backend_checks(names)
@@ -73,14 +75,14 @@ class Selection:
                 yield check
 
     def keep_room(self, room: str) -> Selection:
-        """Return the part of a process: the checks of one peer, or all that are of no peer."""
+        """Return the part of the selection for one process: one peer's checks, or without `room` those of backends."""
         if not room:
             return replace(self, peers=())
         peers = tuple([name for name in self.peers if find_peer(name).name == room])
         return replace(self, backends=(), alone=True, peers=peers)
 
     def find_environment(self) -> dict[str, str]:
-        """Return the environment variables that a peer's process sets before it imports the peer."""
+        """Return the environment variables that the process of a peer sets before it imports the library."""
         return dict(find_peer(self.peers[0]).environment) if self.alone else {}
 
 

@@ -1,4 +1,4 @@
-"""Slopes by differences of a layer's definition in float64, and gradients beside them."""
+"""Comparing gradients with finite differences of the layer's definition in float64."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ __all__ = ["compare_slopes"]
 
 _STEP = 1e-4
 _SLOPE_TOLERANCE = 1e-9
-"""A four-point slope with steps of 1e-4 has an error of about 1e-16 / 1e-4 from rounding and 1e-16 from the step."""
+"""The relative tolerance: with four points and a step of 1e-4, the error of the difference quotient is about
+1e-16 / 1e-4 from rounding, and 1e-16 from the step."""
 
 
 def compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any], evaluations: Evaluations) -> None:
-    """Compare the gradient at each leaf with the slope along a random direction that moves this leaf alone."""
-    key = ("slopes", example, tree.structure(host[2]))  # the inputs are those of every backend: float64 rounds nothing
+    """Compare the gradient of each leaf with the slope along a random direction in which only this leaf changes.
+
+    Raises: Violation if they differ
+    """
+    key = ("slopes", example, tree.structure(host[2]))  # float64 inputs are equal on all backends
     slopes = evaluations.keep(key, lambda: _compute_slopes(example, host))
     variables = (list_floats(host[0]), host[1])
-    gradients = tree.map(lambda leaf, gradient: gradient, variables, gradients)  # in the order of the variables
+    gradients = tree.map(lambda leaf, gradient: gradient, variables, gradients)  # in the variables' order of keys
     for (path, leaf), gradient, wanted in zip(
         tree.leaves_with_path(variables), tree.leaves(gradients), slopes, strict=True
     ):
@@ -40,7 +44,7 @@ def compare_slopes(example: Example, gradients: Any, host: tuple[Any, Any, Any],
 
 
 def _compute_slopes(example: Example, host: tuple[Any, Any, Any]) -> list[tuple[Any, float, float]]:
-    """Return for each leaf a direction, the slope along it, and how large the sums were whose difference it is."""
+    """Return for each leaf a direction, the slope along it, and the largest of the values that were subtracted."""
     draw = np.random.Generator(np.random.Philox(13))
     x, ps, st = host
     strict = get_backend("strict")

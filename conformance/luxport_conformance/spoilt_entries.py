@@ -1,4 +1,4 @@
-"""Parameters and states with one array of a wrong size or kind, or missing."""
+"""Trees of parameters and states in which one array has a wrong size or dtype, or is missing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ __all__ = ["list_spoilt"]
 
 
 def list_spoilt(entries: Any) -> list[tuple[str, Any]]:
-    """List trees in which one array has another size, or is missing, or holds integers beside floating numbers."""
+    """Return copies of a tree, each with the name of its fault.
+
+    In each, one array has another size, is missing, or has integers while the layer's other arrays have floats.
+    """
     spoilt = [
         (f"{'.'.join(path)} of integers", _replace(entries, path, np.ones(array.shape, np.int32)))
         for path, array in _list_later_arrays(entries)[-1:]
     ]
     for i, (path, array) in enumerate(tree.leaves_with_path(entries)):
-        if "carry" in path:  # which is as large as the batch
+        if "carry" in path:  # its size depends on the batch
             continue
         shape = tuple(array.shape)
-        if "rng" in path:  # a cell's key serves an initial state that is drawn, and most are not
+        if "rng" in path:  # most cells do not use their key: it is for random initial states
             if path[-1] == "counter":
                 spoilt.append((f"{'.'.join(path)}, missing", _remove(entries, path)))
             continue
@@ -32,12 +35,12 @@ def list_spoilt(entries: Any) -> list[tuple[str, Any]]:
         spoilt.append((name, _replace(entries, path, np.ones(other, array.dtype))))
         if i == 0:
             spoilt.append((f"{'.'.join(path)}, missing", _remove(entries, path)))
-    # A layer made of layers that have examples of their own need not show each of them again.
+    # Layers with many arrays are made of other layers, which have examples themselves: four faults are enough.
     return spoilt if len(spoilt) < 7 else spoilt[:4]
 
 
 def _list_later_arrays(entries: Any) -> list[tuple[Any, Any]]:
-    """List the floating arrays that are not the first of their layer's."""
+    """Return the path and value of each floating array that is not the first floating array of its layer."""
     floating = [
         (path, array)
         for path, array in tree.leaves_with_path(entries)

@@ -1,7 +1,7 @@
-"""A namespace that has the standard and lacks what accelerators lack, as a sixth backend: `array_api_strict`, cut down.
+"""`array_api_strict` without the features that accelerators lack, as a backend.
 
-It has no complex numbers, no 64-bit types, no dtype of the name ``bool`` (only what `isdtype` tells of it), no
-``.device`` of an array and no assignment to parts of one. What runs here asks no namespace for more.
+The namespace has no complex numbers, no 64-bit dtypes, and no dtype named ``bool`` (booleans are recognized by
+`isdtype` only); its arrays have no ``.device`` and no assignment to items. Code that runs on it needs none of these.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ABSENT = ("complex64", "complex128", "float64", "int64", "uint64", "bool", "fft
 
 
 class Array:
-    """An array of `array_api_strict` in a type that this namespace has; anything else is refused."""
+    """A wrapped array of `array_api_strict`; 64-bit dtypes become 32-bit ones, complex numbers raise a TypeError."""
 
     __slots__ = ("_held",)
     __hash__ = None  # type: ignore[assignment]
@@ -64,7 +64,7 @@ class Array:
 
 
 def _unwrap(value: Any) -> Any:
-    """Return the strict arrays inside a tree of wrapped ones."""
+    """Replace the wrapped arrays of a tree by the strict arrays inside."""
     if isinstance(value, Array):
         return value._held
     if isinstance(value, (tuple, list)):
@@ -113,31 +113,31 @@ xp.__name__ = name
 
 
 def owns_type(array_type: type) -> bool:
-    """Own the arrays of this namespace."""
+    """Return whether this is the type of this namespace's arrays."""
     return array_type is Array
 
 
 def asarray(values: Any, *, dtype: str | None = None, device: str | None = None) -> Array:
-    """Copy values to a new array."""
+    """Copy values to a new array of this namespace."""
     host = to_numpy(values) if isinstance(values, Array) else np.array(values)
     return Array(full.asarray(host if dtype is None else host.astype(dtype)))
 
 
 def to_numpy(array: Array) -> Any:
-    """Copy."""
+    """Copy an array to a new NumPy array."""
     return np.array(np.from_dlpack(array._held))
 
 
 def from_dlpack(array: Any, *, share: bool) -> Array:
-    """Take another framework's array."""
+    """Convert another framework's array, with `share` without a copy."""
     return Array(full.from_dlpack(array, copy=not share))
 
 
 def devices() -> list[str]:
-    """Name the one device."""
+    """Return the name of the only device."""
     return ["cpu"]
 
 
 def device_of(array: Any) -> str:
-    """Name the one device."""
+    """Return the name of the only device."""
     return "cpu"

@@ -1,4 +1,4 @@
-"""The account of upstream's assertions is complete, and what it calls ported is really run."""
+"""Tests that the account has all of upstream's assertions, and that the cases it names are run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from luxport_conformance.backends import find_abilities
 from luxport_conformance.cases import BY_ID, CASES
 from luxport_conformance.check_list import list_checks
 
-# Counted in the suites themselves, at the commits named at the head of the account.
+# The numbers of assertions in the test suites, at the commits that the first lines of the account name.
 ASSERTIONS = {"flux": 1190, "nnlib": 874, "optimizers": 411}
 
 
@@ -22,7 +22,7 @@ def test_ids_are_unique() -> None:
 def test_every_assertion_is_there_once() -> None:
     rows = account.read_account()
     assert Counter(row.suite for row in rows) == ASSERTIONS
-    # Two lines of Flux's utils.jl make two assertions each.
+    # Two lines of Flux's utils.jl have two assertions each.
     twice = [name for name, count in Counter(row.assertion for row in rows).items() if count > 1]
     assert twice == ["flux:utils.jl:128", "flux:utils.jl:135"]
 
@@ -45,7 +45,7 @@ def test_every_reason_is_needed() -> None:
 
 def test_everything_ported_is_run(backend_names: list[str]) -> None:
     ported = {name for row in account.read_account() if row.status == "ported" for name in row.detail.split()}
-    # Each of these checks is a test of its own.
+    # Each of these checks is run as a separate test, by test_cases.py.
     run = {check.name for check in list_checks(backend_names) if check.kind == "case"}
     differentiated = {name for name in ported if BY_ID[name].differentiates}
     if any(find_abilities(name).gradients for name in backend_names):

@@ -1,4 +1,4 @@
-"""The cases, on every backend of the run."""
+"""Tests of all cases on every backend of the run."""
 
 from __future__ import annotations
 

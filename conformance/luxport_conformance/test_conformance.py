@@ -1,4 +1,4 @@
-"""What the suite needs as a whole: an example of everything public, abilities as told, programs that compile."""
+"""Tests that every public layer and operation has an example, that abilities are correct, and that programs compile."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_every_operation_has_an_example() -> None:
 
 
 def test_a_backends_operations_are_functions(backend_name: str) -> None:
-    """A file of a backend that is called like an operation would stand in the operation's place."""
+    """A backend's module with the name of an operation would be taken for an override of the operation."""
     own = {name: getattr(get_backend(backend_name).ops, name, None) for name in every_operation()}
     assert [name for name, value in own.items() if value is not None and not callable(value)] == []
 
@@ -65,7 +65,7 @@ def _holds(backend_name: str, dtype: str) -> bool:
 
 
 def test_models_of_several_sizes_compile(backend_name: str) -> None:
-    """One process compiles many models: what a compiler learns from one must not break the next."""
+    """Compile several models in one process: the state that a compiler keeps from one must not break the next."""
     backend = get_backend(backend_name)
     for size in (3, 4, 7):
         model = luxport.Chain(luxport.Dense(size, size + 1), luxport.BatchNorm(size + 1))
@@ -76,7 +76,7 @@ def test_models_of_several_sizes_compile(backend_name: str) -> None:
 
 @pytest.mark.parametrize("name", ["torch", "jax"])
 def test_default_compiler(name: str, backend_names: list[str]) -> None:
-    """A layer of each kind, all in one program, by the compiler as users have it: the suite's is quicker."""
+    """Compile an example of each layer, all in one program, by the default compiler; other tests use a faster one."""
     if name not in backend_names:
         pytest.skip(f"left out by name: {name}")
     backend = get_backend(name)
@@ -89,7 +89,7 @@ def test_default_compiler(name: str, backend_names: list[str]) -> None:
         return [example.layer(x, ps, st) for example, (x, ps, st) in pairs]  # type: ignore[arg-type]
 
     strict = get_backend("strict")
-    # The tests' own conftest leaves XLA's optimizer out.
+    # conftest.py turns XLA's optimizer off, so it is turned on here.
     options = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True} if name == "jax" else {}
     compiled = backend.jit(program, compiler_options=options) if options else luxport.jit(program)  # type: ignore[call-arg]
     got = move_to_host(compiled(inputs), backend)
@@ -99,7 +99,7 @@ def test_default_compiler(name: str, backend_names: list[str]) -> None:
 
 
 def test_default_compiler_of_ctc(backend_names: list[str]) -> None:
-    """Inductor's way back takes other places than eager PyTorch where they were counted in int32."""
+    """Inductor's backward pass used other positions than eager PyTorch when they were computed in int32."""
     if "torch" not in backend_names:
         pytest.skip("left out by name: torch")
     backend = get_backend("torch")
@@ -109,13 +109,13 @@ def test_default_compiler_of_ctc(backend_names: list[str]) -> None:
     def loss(x: object) -> object:
         return luxport.losses.ctc_loss(x, y)
 
-    # As users do: the loss is compiled, with its way back, and differentiated outside.
+    # As in users' code, the loss is compiled and the compiled function is differentiated.
     got = move_to_host(luxport.grad(luxport.jit(loss))(x), backend)
     np.testing.assert_allclose(got, move_to_host(luxport.grad(loss)(x), backend), rtol=1e-5, atol=1e-7)
 
 
-# Made of layers that are compiled here themselves, or one of several kinds of cells, each of which takes Inductor
-# several seconds: what is theirs alone is Python, which every other test compiles.
+# Layers that are left out on PyTorch, because Inductor takes several seconds for each. They are made of other layers
+# of the same program, or are one of several similar cells; the other tests compile them without Inductor.
 _OF_OTHER_LAYERS = {
     *("BidirectionalRNN", "BranchLayer", "Chain", "CompactLayer", "CrossCor", "DebugLayer", "DepthwiseConv"),
     *("FrozenLayer", "GRU", "GRUCell", "GRUv3", "LSTMCell", "Maxout", "NoOpLayer", "PairwiseFold", "PairwiseFusion"),

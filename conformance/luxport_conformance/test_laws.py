@@ -1,4 +1,4 @@
-"""The laws, for every example of every layer, on every backend of the run."""
+"""Tests of all laws for every example of every layer, on every backend of the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backends' own operations against the definitions."""
+"""Tests that backends' overrides of operations agree with the definitions."""
 
 from __future__ import annotations
 

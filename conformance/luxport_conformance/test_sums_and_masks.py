@@ -1,7 +1,6 @@
-"""Sums in half types, what masks hide, and empty batches: a few of each in every run, all by ``make halves``; and
-integers, all by ``make integers``.
+"""Tests of a sample of the checks of sums in half types, masks, empty batches and integers.
 
-The sums are among the checks of ``luxport conformance --full`` too.
+``make halves`` and ``make integers`` run all of them; ``luxport conformance --full`` runs all sums in half types.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from luxport_conformance.half_sums_left_out import list_useless, list_without_su
 from luxport_conformance.hidden_values import MASKED, check_hidden
 from luxport_conformance.integers import CALLS, KINDS, KINDS_OF_JAX, call_with_integers
 
-# One of so many is run, for a second's work or so on each backend: TensorFlow takes loops step by step, and JAX
+# Every n-th check is run, so that each backend takes about a second: TensorFlow runs loops step by step, and JAX
 # compiles each program.
 _SHARES = {"numpy": 5, "torch": 5, "tf": 17, "jax": 59, "strict": 5, "strict32": 5}
-_SHARES_OF_SUMS = {"numpy": 29, "torch": 29, "tf": 61, "jax": 177}  # odd: every other one is near 500
+_SHARES_OF_SUMS = {"numpy": 29, "torch": 29, "tf": 61, "jax": 177}  # odd, because every other example is near 500
 
 
 def test_half_types_sum_as_float32(backend_name: str) -> None:

@@ -1,4 +1,4 @@
-"""Missing, unknown, doubled and superfluous arguments, of everything public and of operations on every backend."""
+"""Tests of calls with missing, unknown, repeated and too many arguments, of public functions, layers and operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timers that end on command, for tests that do not depend on how busy the machine is."""
+"""Timers that a test ends by a call, so that the test does not depend on the machine's load."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["hold_timers"]
 
 @contextmanager
 def hold_timers() -> Iterator[Callable[[], None]]:
-    """Replace `threading.Timer` by timers that end when the yielded function is called, not after their time."""
+    """Replace `threading.Timer` in this context; started timers end when the yielded function is called."""
     waiting: list[Callable[[], Any]] = []
 
     class ByHand(threading.Timer):

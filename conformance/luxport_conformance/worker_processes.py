@@ -1,7 +1,7 @@
-"""Running checks in other processes: several at a time, each with a time limit, so that no crash ends the run.
+"""Running checks in parallel worker processes with a time limit for each check, so that no crash ends the run.
 
-A backend that crashes takes its process along, and one that hangs never comes back. Both become a finding of the
-check that was under way; a new process goes on with the next.
+If a backend crashes its process or hangs, the check that was running gets a finding with a complaint, and a new
+process continues with the next check.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ __all__ = ["START", "Finding", "collect_findings"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of a check, as plain values: `deviation` in units of the dtype's eps, `complaint` if it failed.
+    """The result of a check as plain values: `deviation` in units of the dtype's eps, `complaint` if it failed.
 
-    A deviation of NaN is one that could not be measured; `remark` says why. Of an error `place` is the line that raised
-    it.
+    A deviation of NaN means that it could not be measured, and `remark` tells why. `place` is the line that raised
+    an error.
     """
 
     id: str
@@ -62,10 +62,10 @@ def collect_findings(
     on_finding: Callable[[Finding], Any] = lambda finding: None,
     on_wait: Callable[[str, float], Any] = lambda check, limit: None,
 ) -> list[Finding]:
-    """Run the checks of a selection in `jobs` processes and return what came of them, in their order.
+    """Run the checks of a selection in `jobs` processes and return their findings, in the order of the checks.
 
-    A check that takes longer than `limit` seconds is given up, with its process; `on_wait` is told once of one that
-    takes long.
+    A check that takes longer than `limit` seconds is stopped together with its process; `on_wait` is called once for
+    a check that takes long.
     """
     checks = list(selection.list_checks())
     on_start(len(checks))
@@ -99,7 +99,7 @@ def collect_findings(
 def _divide(checks: Iterable[Check]) -> list[list[str]]:
     """Divide the checks by backend and kind, so that checks that share results run in one process.
 
-    Longest first: those of a backend that compiles each operation, and then by number.
+    The slowest come first: those of a backend that compiles each operation, then the groups with the most checks.
     """
     shares: dict[tuple[str, str], list[str]] = {}
     for check in checks:
@@ -110,7 +110,7 @@ def _divide(checks: Iterable[Check]) -> list[list[str]]:
 
 @dataclass
 class _Worker:
-    """A process that runs one share after the other, or those of one peer, which has its process to itself."""
+    """A process that runs one share of the checks after another; the checks of a peer get a new process."""
 
     selection: Selection
     room: str
@@ -131,13 +131,13 @@ class _Worker:
             return
         if self._stopped:
             self._start()
-        with suppress(OSError):  # it has ended already, which `collect` finds out
+        with suppress(OSError):  # if the process has ended already, `collect` notices it
             self.connection.send(list(self._left))
 
     def collect(self, by_id: dict[str, Check], add: Callable[[Finding], None], limit: float) -> None:
-        """Receive what the process has sent, and give up on it if it takes too long or has died.
+        """Receive the findings that the process has sent, and stop it if it takes too long or has crashed.
 
-        A process that does not come so far as to list its checks is at fault itself: no other is tried for its share.
+        If a process fails before it has listed its checks, all checks of its share fail: no new process is started.
         """
         while self.busy:
             complaint, come, crashed = None, False, False
@@ -173,19 +173,19 @@ class _Worker:
             self.give(self._left)
 
     def tell_waiting(self, on_wait: Callable[[str, float], Any], limit: float) -> None:
-        """Report once that the check that is running takes long."""
+        """Call `on_wait` once for a running check that takes long."""
         if self.busy and time.monotonic() - self._since > _LONG and self._told != self._left[0]:
             self._told = self._left[0]
             on_wait(self._left[0], limit) if self._ready else on_wait("a process that starts", START)
 
     def move(self, room: str) -> None:
-        """Start a new process for a peer's checks, and again for those that follow them."""
+        """Stop the process if the next checks are those of another peer, or of backends after a peer."""
         if room != self.room:
             self.stop()
             self.room = room
 
     def stop(self) -> None:
-        """Stop the process: an idle one ends by itself, so that its framework can clean up."""
+        """Stop the process; an idle process gets time to end by itself, so that its framework can clean up."""
         if self._stopped:
             return
         self._stopped = True
@@ -205,15 +205,15 @@ class _Worker:
 
 
 START = 300.0
-"""Seconds for a new process to import its frameworks and list the checks."""
+"""The time limit in seconds for a new process to import its frameworks and list the checks."""
 
 
 _LONG = 20.0
-"""Seconds after which a check that is running is reported."""
+"""The seconds after which a running check is reported as slow."""
 
 
 _END = 5.0
-"""Seconds for an idle process to end."""
+"""The time limit in seconds for an idle process to end."""
 
 
 def _work(connection: Connection, selection: Selection) -> None:
@@ -222,7 +222,7 @@ def _work(connection: Connection, selection: Selection) -> None:
         checks = {check.id: check for check in selection.list_checks()}
     except Exception:
         connection.send(traceback.format_exc())
-        connection.recv()  # the checks that are asked; none is run
+        connection.recv()  # the share of checks, of which none can be run
         return
     connection.send(None)
     while True:
@@ -247,7 +247,7 @@ _OF_THE_CHECK = ("id", "kind", "subject", "name", "backend", "mode", "dtype", "o
 
 
 def _make_lost_finding(check: Check, complaint: str, seconds: float, crashed: bool) -> Finding:
-    """Make the finding of a check that gave no answer: a peer that crashes differs, which is no failure."""
+    """Return the finding of a check without a result; a crash of a peer counts as a difference, not as a failure."""
     evidence, differs = Evidence(), check.kind == "peer" and crashed
     if differs:
         evidence.remark = complaint

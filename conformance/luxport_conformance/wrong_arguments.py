@@ -1,7 +1,7 @@
-"""Calls of public functions with missing, unknown, doubled and superfluous arguments, and the error they must raise.
+"""Calls of public functions with missing, unknown, repeated and too many arguments, and the errors they must raise.
 
-What cannot be bound to a function's arguments never reaches an array. So everything is called without any, and
-operations alone, which a backend may supply, with arrays of each backend as well.
+Arguments that do not fit a signature raise an error before any array is used, so most functions are called without
+arrays. Only operations, which a backend may override, are called with arrays of each backend too.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _PUBLIC: tuple[ModuleType, ...] = (
     *(luxport, ops, losses, layers, optimizers, schedules, training, porting, initializers),
 )
 _MOST = 40
-"""More arguments than anything takes."""
+"""More arguments than any function takes."""
 _HOME = Path(luxport.__file__).parent
 
 
 @dataclass(frozen=True)
 class WrongCall:
-    """A call, the name of what is called, and words of which its error is to hold one: several things may be wrong."""
+    """A call with wrong arguments: the function's name, the fault, and words of which the error must contain one."""
 
     name: str
     what: str
@@ -45,7 +45,7 @@ class WrongCall:
 
 
 def list_public_calls() -> Iterator[WrongCall]:
-    """Yield wrong calls, without any array, of every public function and class that has a signature."""
+    """Yield wrong calls without arrays of every public function and class that has a signature."""
     seen: set[int] = set()
     for module in _PUBLIC:
         for name in module.__all__:
@@ -57,10 +57,10 @@ def list_public_calls() -> Iterator[WrongCall]:
 
 
 def list_operation_calls(backend: Backend, *, with_complex: bool = True) -> Iterator[WrongCall]:
-    """Yield wrong calls of the operations that are right but for one argument, with arrays of a backend."""
+    """Yield calls of operations with arrays of a backend, in which only one argument is wrong."""
     for name, examples in OPERATIONS.items():
         operation = getattr(ops, name, None)
-        # A namespace without complex numbers has no array for these examples.
+        # A namespace without complex numbers cannot represent the arrays of some examples.
         fits = examples and (with_complex or not any(map(np.iscomplexobj, examples[0].arrays)))
         if operation is not None and fits:
             arrays = tuple([move_to_backend(array, backend, "float32") for array in examples[0].arrays])
@@ -69,7 +69,7 @@ def list_operation_calls(backend: Backend, *, with_complex: bool = True) -> Iter
 
 
 def list_layer_calls() -> Iterator[WrongCall]:
-    """Yield calls of a layer of each kind with too few, too many or unknown arguments."""
+    """Yield calls of one example of each layer with too few, too many, repeated or unknown arguments."""
     for examples in EXAMPLES.values():
         for example in examples[:1] if isinstance(examples, (list, tuple)) else ():
             layer = example.layer
@@ -87,9 +87,9 @@ def list_layer_calls() -> Iterator[WrongCall]:
 
 
 def expect_refused(wrong: WrongCall) -> str:
-    """Expect one line, luxport's own, that names what was called and what is wrong with it; return it.
+    """Check that a wrong call raises luxport's own one-line error with the function's name and the fault; return it.
 
-    Raises: Violation
+    Raises: Violation if it raises no error or another one
     """
     at = f"{wrong.name} called with {wrong.what}"
     try:
@@ -112,18 +112,18 @@ def expect_refused(wrong: WrongCall) -> str:
 
 
 def _is_left_out(value: Any) -> bool:
-    """Leave out what is made by luxport alone, takes any number of anything, or is a type that is not built."""
+    """Return whether a public object is left out: a type that users do not construct, or one of `_ANYTHING`."""
     if isinstance(value, type):
         return inspect.isabstract(value) or value.__name__ in _NOT_BUILT or issubclass(value, BaseException)
     try:
         inspect.signature(value)
-    except (TypeError, ValueError):  # an alias of a type
+    except (TypeError, ValueError):  # a type alias has no signature
         return True
     return getattr(value, "__name__", "") in _ANYTHING
 
 
 _ANYTHING = {"namespace", "backend_of", "operation", "definition_of", "in_dtype_of"}
-"""Of any number of arrays, or for those who write operations and rules."""
+"""Functions that take any number of arrays, or are for authors of operations and rules."""
 _NOT_BUILT = {"Array", "Backend", "Compound", "FlatParameters", "HigherOrder", "Initializer", "InputSpec", "Layer"} | {
     *("LayerSummary", "Loss", "ModelSummary", "NamedLayers", "Replacement", "Rule", "SavedFile", "Static", "StepIf"),
     *("OptimizerState", "Progress", "TrainState"),

@@ -1,7 +1,7 @@
-"""An example or more of every public layer: what the laws are tried on.
+"""Examples of every public layer, on which the laws are checked.
 
-A layer that is public has an example here, or the suite fails. Counts are written out from the formulas of Lux's
-documentation (a Dense has in x out + out parameters), not asked of the layer.
+A test fails if a public layer has no example here. The counts of parameters are written out from the formulas of
+Lux's documentation (a Dense has in x out + out parameters), and not computed by the layer.
 """
 
 from collections.abc import Mapping

@@ -19,7 +19,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             layer=luxport.MultiHeadAttention((3, 2, 4), (4, 2), 3, nheads=2, use_bias=True, return_scores=False),
             x=((3, 3, 3), (3, 5, 2), (3, 5, 4), Flags((3, 1, 3, 5))),
             parameters=(3 * 4 + 4) + (2 * 4 + 4) + (4 * 2 + 2) + (2 * 3 + 3),
-            tolerance=Tolerance(4 + 2 + 5 + 2, magnitude=1.0),  # the gradient of the bias of keys cancels to 0
+            tolerance=Tolerance(4 + 2 + 5 + 2, magnitude=1.0),  # the gradient of the keys' bias cancels to 0
         ),
     )
 }

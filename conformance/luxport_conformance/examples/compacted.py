@@ -19,14 +19,14 @@ from luxport_conformance.examples.example import Example, tolerate_sum
     training=True,
 )
 def block(x: Any, *, hidden: Any, drops: Any, scale: Any, shift: Any, act: Any, training: bool) -> Any:
-    """Use everything that a function can be given."""
+    """Return a result that uses a layer, dropouts, a parameter, a fixed array, an activation and the mode."""
     y = drops[0](act(hidden(x)) * scale + shift)
     return drops[1](y) if training else y
 
 
 @luxport.compact("Linear", weight=luxport.parameter(luxport.initializers.glorot_uniform, (3, 2)))
 def linear(x: Any, weight: Any) -> Any:
-    """Multiply."""
+    """Return the matrix product of x and a weight."""
     return x @ weight
 
 
@@ -40,7 +40,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             x=(5, 3),
             parameters=3 * 2 + (2 + 2),
             states=2 + 2 + 1,
-            tolerance=Tolerance(3 * 5, magnitude=4.0),  # BatchNorm takes the mean off gradients of 4
+            tolerance=Tolerance(3 * 5, magnitude=4.0),  # BatchNorm subtracts the mean of gradients of size 4
         ),
     )
 }

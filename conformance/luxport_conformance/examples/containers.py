@@ -34,7 +34,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             x=(5, 4),
             parameters=(4 * 3 + 3) + 3 * ((3 * 3 + 3) + (3 + 3)),
             states=3 * ((3 + 3 + 1) + 2),
-            # What a BatchNorm hands back to the block before it is a sum of terms of order 1 that cancels to 0.04.
+            # The gradient from a BatchNorm to the block before it is a sum of terms of order 1 that cancels to 0.04.
             tolerance=Tolerance(3 * (5 * 3 + 3), magnitude=1.0),
         ),
     ),

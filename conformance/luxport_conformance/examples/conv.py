@@ -37,7 +37,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             parameters=3 * 2 * 2 + 2,
             tolerance=tolerate_sum(6),
         ),
-        Example(  # a channel alone is a product where that pays
+        Example(  # with a single input channel a backend may compute a matrix product instead
             layer=luxport.Conv((3, 2), 1, 3, padding=((2, 0), (0, 1))),
             x=(2, 1, 4, 3),
             parameters=6 * 3 + 3,

@@ -1,4 +1,4 @@
-"""`Example`: a layer and the inputs that the laws try it on."""
+"""`Example`: a layer and the inputs with which the laws are checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Example", "Flags", "Indices", "double", "tolerate_sum"]
 
 @dataclass(frozen=True)
 class Indices:
-    """An input of this shape of int32 from 0 to below a number."""
+    """An int32 input of this shape, with values from 0 up to, but not including, `below`."""
 
     shape: tuple[int, ...]
     below: int
@@ -25,7 +25,7 @@ class Indices:
 
 @dataclass(frozen=True)
 class Flags:
-    """An input of this shape of bools."""
+    """A boolean input of this shape."""
 
     shape: tuple[int, ...]
 
@@ -37,10 +37,10 @@ Input: TypeAlias = "tuple[int, ...] | Indices | Flags | tuple[Input, ...]"
 class Example:
     """A layer, the input for it, and its counts of parameters and states.
 
-    `x` is a shape (of normal numbers), `Indices` or `Flags`, or a tuple of inputs for a layer that takes one.
-    `per_sample`: in test mode the first axes of inputs and outputs are the batch, and samples do not meet.
-    `dtypes`: those in which the layer is as exact as they are.
-    `remembers`: the state carries something from call to call, in test mode too.
+    `x` is a shape (for normal random numbers), `Indices`, `Flags`, or a tuple of these for a layer that takes a tuple.
+    `per_sample`: the first axes of inputs and outputs are the batch, and in test mode samples do not affect each other.
+    `dtypes`: the dtypes in which the layer's error is only that of rounding.
+    `remembers`: a call changes the state in test mode too.
     """
 
     layer: Layer
@@ -58,7 +58,7 @@ class Example:
     def draw_values(self) -> tuple[Any, Any, Any]:
         """Draw x, the parameters and the states, as host arrays.
 
-        Floats are moved off their initial values, where a bias of 0 or a variance of 1 would hide a mistake.
+        Random numbers are added to floating parameters and states: a bias of 0 or a variance of 1 could hide a mistake.
         """
         draw = np.random.Generator(np.random.Philox(7))
         ps, st = luxport.setup(1, self.layer, backend="numpy")
@@ -75,7 +75,7 @@ def tolerate_sum(n: int) -> Tolerance:
 
 
 def double(x: Any) -> Any:
-    """Return 2 x, a user's own function."""
+    """Return 2 x: an example of a user's function."""
     return 2.0 * x
 
 

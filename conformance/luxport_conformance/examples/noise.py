@@ -7,7 +7,7 @@ import luxport
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples.example import Example
 
-# The noise is float32 for an input of float64, too, and backends differ in the last bits of their logarithms.
+# The noise is computed in float32 even for a float64 input, and the last bits of logarithms differ between backends.
 _DRAWN: dict[str, Any] = {"dtypes": ("float16", "bfloat16", "float32"), "tolerance": Tolerance(reduction=8)}
 
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {

@@ -22,7 +22,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             parameters=2 * 3,
             states=1,
             tolerance=tolerate_sum(6),
-            per_sample=False,  # without running statistics a test batch is normalized by its own
+            per_sample=False,  # without running statistics, test mode uses those of the batch
         ),
     ),
     "GroupNorm": (

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import luxport
 from luxport_conformance.examples.example import Example, tolerate_sum
 
-# All but of rank one, for which a few iterations find the singular vector. There the singular value does not change
-# with the vector, and the slope is the gradient although none flows through the vector.
+# Weights of nearly rank one, for which a few power iterations find the singular vector. At the exact vector the
+# singular value does not depend on it to first order, so finite differences agree with the gradient, which ignores it.
 NEARLY_ONES = luxport.initializers.uniform(low=1.0, high=1.1)
 
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {

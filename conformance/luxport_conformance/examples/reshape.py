@@ -14,6 +14,6 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "ReverseSequence": (Example(layer=luxport.ReverseSequence(), x=(5, 4, 3)),),
     "SelectDim": (
         Example(layer=luxport.SelectDim(1, 2), x=(5, 4, 3)),
-        Example(layer=luxport.SelectDim(0, -1), x=(5, 4), per_sample=False),  # one sample is all that is left
+        Example(layer=luxport.SelectDim(0, -1), x=(5, 4), per_sample=False),  # the output is a single sample
     ),
 }

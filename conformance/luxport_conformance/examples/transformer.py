@@ -6,11 +6,11 @@ import luxport
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.examples.example import Example, Flags
 
-ROUNDED = Tolerance(reduction=4 + 4 + 6 + 4 + 4, magnitude=4.0)  # norms divide what cancels in part
+ROUNDED = Tolerance(reduction=4 + 4 + 6 + 4 + 4, magnitude=4.0)  # norms divide sums that partly cancel
 
-CROSSED = Tolerance(reduction=ROUNDED.reduction + 4 + 4 + 5 + 4, magnitude=4.0)  # and the attention to other keys
+CROSSED = Tolerance(reduction=ROUNDED.reduction + 4 + 4 + 5 + 4, magnitude=4.0)  # cross-attention adds its sums
 
-# One of each: what they are made of has examples of its own, and the cases ask for every option.
+# One example of each is enough: the layers inside have their own examples, and cases test every option.
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "TransformerEncoderLayer": (
         Example(

@@ -1,4 +1,4 @@
-"""Examples of every operation, on which a backend's own version is held against the definition."""
+"""Examples of every operation, on which a backend's override is compared with the definition."""
 
 from collections.abc import Mapping
 

@@ -9,7 +9,7 @@ import numpy as np
 from luxport_conformance.cases.activations import ELEMENTWISE, WITH_PARAMETER
 from luxport_conformance.operation_examples.example import COUNTER, KEY, OverrideExample, draw
 
-# Away from the kinks of activations, on both sides of them, and far out.
+# Points on both sides of the activations' kinks, but not at the kinks, and points far from 0.
 _POINTS = np.array([-20.0, -5.5, -3.2, -1.5, -0.7, -0.2, 0.1, 0.4, 0.9, 1.6, 2.5, 3.3, 6.5, 20.0])
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {

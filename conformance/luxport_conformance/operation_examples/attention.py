@@ -10,8 +10,8 @@ import numpy as np
 from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
-_SUM = Tolerance(reduction=4 + 5 + 60)  # of features, of keys, and of what a gradient adds up
-_MASK = np.array([[True, False, True, True, False], [False] * 5, [True] * 5])  # the second query sees no key
+_SUM = Tolerance(reduction=4 + 5 + 60)  # terms of sums over features, over keys, and in gradients
+_MASK = np.array([[True, False, True, True, False], [False] * 5, [True] * 5])  # the second query has no visible key
 _TOKENS = (draw(2, 3, 4, 4, seed=1), draw(2, 5, 2, 4, seed=2), draw(2, 5, 2, 3))
 _HEADS = tuple(np.swapaxes(x, 1, 2) for x in _TOKENS)
 _OPTIONS: tuple[dict[str, Any], ...] = ({"is_causal": True}, {"scale": 3.0}, {"token_axis": -2})

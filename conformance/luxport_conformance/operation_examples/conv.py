@@ -26,7 +26,7 @@ _COLUMNS: tuple[dict[str, Any], ...] = (
     {"window": (2, 2), "stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "flip": False},
     {"window": (3, 2), "stride": (2, 1), "padding": ((1, 1), (0, 2)), "dilation": (1, 2), "flip": True},
 )
-# The gradient of a bias is a sum of cotangents of order 1, which cancel.
+# The gradient of a bias is a sum of cotangents of order 1 that cancel.
 _SUMS = Tolerance(reduction=4 * 6 * 12, magnitude=1.0)
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {

@@ -1,4 +1,4 @@
-"""`OverrideExample`: what an operation is called with."""
+"""`OverrideExample`: the arguments of an operation in a comparison with its overrides."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ KEY, COUNTER = np.array([1, 2], np.int32), np.array(5, np.int32)
 
 @dataclass(frozen=True)
 class OverrideExample:
-    """Arrays (None for one that is absent) and options of an operation.
+    """The arrays (None for an absent one) and options of a call of an operation.
 
-    One that `looks` at values, or `tells` something about arrays, runs as it is and has no gradients.
+    With `looks` the operation reads values of arrays, with `tells` it returns a fact about arrays instead of an array;
+    such operations are not compiled or differentiated.
     """
 
     arrays: tuple[Any, ...]
@@ -30,5 +31,5 @@ class OverrideExample:
 
 
 def draw(*shape: int, seed: int = 3) -> Any:
-    """Draw normal numbers."""
+    """Draw an array of normal random numbers."""
     return np.random.Generator(np.random.Philox(seed)).normal(size=shape)

@@ -10,7 +10,7 @@ from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
 _SUM = Tolerance(reduction=6)
-_SEGMENTS = np.array([3, 0, 3, 1, 3, 0], np.int32)  # none is 2
+_SEGMENTS = np.array([3, 0, 3, 1, 3, 0], np.int32)  # segment 2 is empty
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "gather": (OverrideExample((draw(4, 3), np.array([[1, 1], [3, 0]], np.int32))),),

@@ -1,4 +1,4 @@
-"""Examples of operations that are not public: what layers, optimizers and flat vectors are made of."""
+"""Examples of the private operations that layers, optimizers and flat vectors use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from luxport_conformance.operation_examples.example import OverrideExample, draw
 
 _ADAM = {"powers": (0.81, 0.998), "eta": 0.1, "beta": (0.9, 0.999), "epsilon": 1e-8}
 _MOMENTS = (draw(3, 4), draw(3, 4, seed=4), np.abs(draw(3, 4, seed=5)))
-# Two arrays, their gradients, and what a rule keeps of each.
+# Two parameters, their gradients, and an optimizer state for each.
 _PAIRS = tuple([draw(*shape, seed=seed) for seed in (6, 7, 8) for shape in ((3, 4), (5,))])
 _FOUR = (*_PAIRS, *[np.abs(draw(*shape, seed=9)) for shape in ((3, 4), (5,))])
 _EQUAL = np.asarray([[2.0, 5.0, 5.0], [7.0, 7.0, -1.0]])

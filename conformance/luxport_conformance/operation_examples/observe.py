@@ -9,7 +9,7 @@ from luxport_conformance.operation_examples.example import OverrideExample, draw
 
 
 def look(x: Any) -> None:
-    """Look at an array, and leave it alone."""
+    """Check the shape of the observed array."""
     assert x.shape == (3, 4)
 
 

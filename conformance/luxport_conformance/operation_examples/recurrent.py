@@ -13,7 +13,7 @@ from luxport_conformance.compare import Tolerance
 from luxport_conformance.operation_examples.example import OverrideExample, draw
 
 _MASK = np.array([[True, True], [False, True], [False, True], [True, False]])
-# Weights are of the size of 1, and so are the terms of the first state's gradient, which cancel.
+# The weights are of size 1, and so are the terms, which cancel, in the gradient of the initial state.
 _SUMS = Tolerance(reduction=4 * (3 + 2), magnitude=1.0)
 
 
@@ -33,7 +33,7 @@ def _draw_v3_arrays(**options: Any) -> tuple:
 
 
 def _make_examples(arrays: Callable[..., tuple]) -> tuple[OverrideExample, ...]:
-    # JAX compiles six programs for each: one sequence without a batch and other biases are left to the cases.
+    # JAX compiles six programs for each example: sequences without a batch and other biases are tested by cases only.
     return (
         OverrideExample(arrays(), {"reverse": True}, _SUMS),
         OverrideExample(arrays(mask=_MASK, biases="ih"), {}, _SUMS),

@@ -20,7 +20,7 @@ _AXES = (
 
 OPERATIONS: Mapping[str, tuple[OverrideExample, ...]] = {
     "softmax": (_X, OverrideExample((_INFINITE,)), *_AXES),
-    # Its gradient is NaN where it is -inf: the suite multiplies what comes out by weights.
+    # No output may be -inf: the suite multiplies outputs by weights, which makes the gradient NaN there.
     "logsoftmax": (_X, OverrideExample((np.maximum(_INFINITE, -9.0)[[0, 2]],)), *_AXES),
     "logsumexp": (_X, *_AXES),
 }

@@ -1,4 +1,4 @@
-"""What a run found, for people and for programs: a table, JSON, and one self-contained page."""
+"""Reports of a run's findings: a table in the terminal, JSON, and an HTML page."""
 
 from luxport_conformance.report.data import count_outcomes, make_data
 from luxport_conformance.report.files import check_folder, write

@@ -1,4 +1,4 @@
-"""The findings as plain data, with the versions of all that took part."""
+"""The findings as plain data for JSON, with the versions of the packages."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ PACKAGES = (
 
 
 def make_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, Any]:
-    """Return a tree of what JSON can hold.
+    """Return the findings as a tree of values that JSON can represent.
 
-    Deviations are in units of the dtype's eps times the largest entry (`ulps`) and as a part of it (`relative`);
-    both are null where a check failed, and where a peer differs in more than numbers or has no counterpart.
+    Deviations are given in units of the dtype's eps times the largest entry (`ulps`) and relative to the largest
+    entry (`relative`). Both are null if a check failed, or if a peer has no counterpart or no finite deviation.
     """
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -41,7 +41,7 @@ def make_data(findings: Sequence[Finding], columns: Sequence[str]) -> dict[str, 
 
 
 def count_outcomes(findings: Sequence[Finding]) -> dict[str, int]:
-    """Count what came of the checks: passed and failed always, the rest where a peer has it."""
+    """Return the number of checks with each outcome; "passed" and "failed" are always included."""
     return {"passed": 0, "failed": 0} | Counter(map(_name_outcome, findings))
 
 
@@ -60,7 +60,7 @@ def _check(finding: Finding) -> dict[str, Any]:
 
 
 def _name_outcome(finding: Finding) -> str:
-    """Tell what came of a check in a word; a peer may differ, or lack a counterpart, and neither is a failure."""
+    """Return the outcome of a check; "differs" and "no counterpart" are those of peers, and no failures."""
     if finding.complaint is not None:
         return "failed"
     if math.isnan(finding.deviation):
@@ -76,7 +76,7 @@ _HOMES = {
 
 
 def _make_link(source: str) -> str | None:
-    """Where an upstream assertion stands: ``flux:layers/conv.jl:139``."""
+    """Return the URL of an upstream assertion such as ``flux:layers/conv.jl:139``; None for other sources."""
     suite, _, rest = source.partition(":")
     file, _, line = rest.rpartition(":")
     return f"{_HOMES[suite]}{file}#L{line}" if suite in _HOMES and line.isdigit() else None

@@ -1,4 +1,4 @@
-"""`find_family`: where a row of the report belongs."""
+"""`find_family`: the group of rows in the report that a subject belongs to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["find_family"]
 
 
 def find_family(subject: str) -> str:
-    """Name the family of a layer, operation, loss, rule or initializer: that of the file with its examples."""
+    """Return the family of a layer, operation, loss, rule or initializer: the name of the file with its examples."""
     return _list_families().get(subject, "other")
 
 

@@ -1,4 +1,4 @@
-"""Writing the report: `report.json` with everything, and `report.html`, which loads what a cell tells when chosen."""
+"""Writing the report: `report.json` has all data; `report.html` loads the details of a cell when it is chosen."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["check_folder", "write"]
 
 HERE = Path(__file__).parent
 COLUMNS = ("subject", "backend", "kind", "mode", "dtype", "of", "outcome", "differences")
-"""What of a check the page knows at once, beside its deviation: each an index into a list of the values there are."""
+"""The fields of a check that the page contains, beside its deviation, each as an index into the list of its values."""
 DETAILS = ("id", "seconds", "complaint", "traceback", "remark", "expected", "got", "inputs", "source")
 
 
 def check_folder(folder: Path) -> None:
-    """Make the folder if it is not there: what is against it should be known before the checks run.
+    """Create the folder of the report if it does not exist, before the checks run, so that an error comes early.
 
-    Raises: OSError, in one line
+    Raises: OSError, with a message of one line, if it cannot be created
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def check_folder(folder: Path) -> None:
 
 
 def write(findings: Sequence[Finding], columns: Sequence[str], folder: Path) -> list[Path]:
-    """Write the report into a folder, which is made if it is not there, and return the paths of both files."""
+    """Write the report into a folder, which is created if needed, and return the paths of the JSON and HTML files."""
     data = make_data(findings, columns)
     page = (HERE / "page.html").read_text(encoding="utf-8")
     paths = [folder / "report.json", folder / "report.html"]
@@ -51,12 +51,12 @@ def write(findings: Sequence[Finding], columns: Sequence[str], folder: Path) -> 
 
 
 def _embed(values: Any) -> str:
-    # "</" would end the script that holds the data.
+    # "</" could end the script element that contains the data.
     return json.dumps(values, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
 
 
 def _make_rows(data: dict[str, Any]) -> dict[str, Any]:
-    """Return what the table needs: a row of numbers for each check, in the order of the details' keys."""
+    """Return the data of the page's table, with a row of numbers for each check; the row's index is its key."""
     checks = [{**check, "differences": tuple(check["differences"])} for check in data["checks"]]
     values = {name: sorted({check[name] for check in checks}) for name in COLUMNS}
     places = {name: {value: i for i, value in enumerate(known)} for name, known in values.items()}
@@ -67,7 +67,7 @@ def _make_rows(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _make_details(checks: Sequence[dict[str, Any]]) -> dict[str, dict[int, Any]]:
-    """Return what there is to tell of each check, in a file for each column and family."""
+    """Return the details of the checks by file name, a file for each column and family, and by the check's index."""
     files: dict[str, dict[int, Any]] = {}
     for position, check in enumerate(checks):
         name = f"{check['backend']}-{find_family(check['subject'])}.js".replace(" ", "_")

@@ -1,4 +1,4 @@
-"""The table in the terminal: layers and operations down, backends across."""
+"""The table in the terminal, with a row for each layer or operation and a column for each backend."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["leave_out_numbers", "list_complaints", "list_remarks", "make_printab
 
 
 def render_table(findings: Sequence[Finding], columns: Sequence[str]) -> str:
-    """Lay out the worst deviation of each subject on each backend, in units of the dtype's eps.
+    """Return a table of the largest deviation of each subject on each backend, in units of the dtype's eps.
 
-    What a peer deviates is information: its column says so, and counts no failures.
+    Deviations of peers are information: an infinite one is shown as "differs" instead of "FAILED".
     """
     hosted = any(finding.backend == backends.HOST for finding in findings)
     names = [*columns, *([backends.HOST] if hosted else [])]
     peers = {finding.backend for finding in findings if finding.kind == "peer"}
     worst: dict[tuple[str, str], float] = {}
     for finding in findings:
-        if not math.isnan(finding.deviation):  # a peer without a counterpart
+        if not math.isnan(finding.deviation):  # NaN: the peer has no counterpart
             key = finding.subject, finding.backend
             worst[key] = max(worst.get(key, 0.0), finding.deviation)
     subjects = sorted({subject for subject, _ in worst})
@@ -48,7 +48,7 @@ _UNIT = "   (deviation / eps)"
 
 
 def _fold(names: Sequence[str], width: int, widths: Mapping[str, int]) -> list[list[str]]:
-    """Divide the columns into blocks that fit into the terminal, if it is one."""
+    """Divide the columns into blocks that fit the width of the terminal; one block if there is no terminal."""
     wide = shutil.get_terminal_size((10**6, 0)).columns
     blocks: list[list[str]] = [[]]
     for name in names:
@@ -60,7 +60,7 @@ def _fold(names: Sequence[str], width: int, widths: Mapping[str, int]) -> list[l
 
 
 def list_remarks(findings: Sequence[Finding]) -> str:
-    """List what peers do otherwise by design, each remark once for a subject, with all that have it."""
+    """Return the remarks about peers, a line for each subject and remark with all peers that it applies to."""
     told: dict[tuple[str, str], dict[str, None]] = {}
     for finding in findings:
         if not math.isnan(finding.deviation):
@@ -70,9 +70,9 @@ def list_remarks(findings: Sequence[Finding]) -> str:
 
 
 def list_complaints(findings: Sequence[Finding], most: int = 6) -> str:
-    """List what failed, equal complaints once with their number and the first checks that have them.
+    """Return the complaints; equal ones are listed once, with their count and the ids of the first checks.
 
-    Numbers in a complaint differ from check to check: those that are alike but for them are equal.
+    Complaints that differ in numbers only count as equal.
     """
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -89,12 +89,12 @@ def list_complaints(findings: Sequence[Finding], most: int = 6) -> str:
 
 
 def make_printable(text: str) -> str:
-    """Escape the characters of a text that a terminal would not print but obey, except ends of lines."""
+    """Escape the control characters of a text, except line ends."""
     return "".join([c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text.expandtabs()])
 
 
 def leave_out_numbers(complaint: str) -> str:
-    """Return a complaint without its numbers and shapes, by which equal complaints of several checks differ."""
+    """Return a complaint with its numbers and shapes replaced by "#", for comparison with other complaints."""
     return _NUMBER.sub("#", complaint)
 
 
