@@ -27,7 +27,7 @@ def _update_tied_pair(ps: Any, grads: Any) -> Any:
 def _update_tied_three(ps: Any, drop: bool) -> Any:
     thrice, y, x = ps["thrice"], ps["y"], ps["x"]
     model = {"a": {"x": thrice, "y": y, "z": True}, "b": ({"m": (0, 1, thrice)},), "c": {"x": x, "y": thrice}}
-    # The gradients of a sum of squares, with a different factor for the places of the same array.
+    # Gradients of a sum of squares in which the square of the array at each place has a power of 2 as its weight.
     grads = {
         "a": {"x": 4.0 * thrice, "y": 4.0 * y, "z": None},
         "b": None if drop else ({"m": (None, None, 8.0 * thrice)},),
