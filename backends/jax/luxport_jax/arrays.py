@@ -14,7 +14,7 @@ __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_nu
 
 
 def owns_type(array_type: type) -> bool:
-    """Tell whether a type is JAX's array, or a tracer, which stands for one."""
+    """Return whether a type is JAX's array, or a tracer, which stands for one."""
     return issubclass(array_type, (jax.Array, jax.core.Tracer))
 
 

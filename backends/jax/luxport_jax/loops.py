@@ -87,7 +87,7 @@ def loop_steps(
 
 
 def _is_slow(program: Any) -> bool:
-    """Tell whether a step convolves on a CPU: in a loop XLA's kernels for that take 5 to 20 times as long."""
+    """Return whether a step convolves on a CPU: in a loop XLA's kernels for that take 5 to 20 times as long."""
     return jax.default_backend() == "cpu" and _convolves(program)
 
 

@@ -124,7 +124,7 @@ def stop_gradient(array: Any) -> Any:
 
 
 def are_constants(arrays: Sequence[Any]) -> bool:
-    """Tell whether these are arrays with values, and no tracers of a derivative or of a program."""
+    """Return whether these are arrays with values, and no tracers of a derivative or of a program."""
     return not any([isinstance(array, jax.core.Tracer) for array in arrays])
 
 

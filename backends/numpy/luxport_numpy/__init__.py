@@ -17,7 +17,7 @@ capabilities = frozenset({"sorted keys", "collectives"})  # JAX, which sorts the
 
 
 def owns_type(array_type: type) -> bool:
-    """Tell whether a type is NumPy's array, or one of its scalars, which reductions return."""
+    """Return whether a type is NumPy's array, or one of its scalars, which reductions return."""
     return issubclass(array_type, (np.ndarray, np.generic))
 
 

@@ -1,4 +1,4 @@
-"""Making, moving and owning TensorFlow tensors."""
+"""Creation, conversion and devices of TensorFlow tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_nu
 
 
 def owns_type(array_type: type) -> bool:
-    """Tell whether a type is TensorFlow's tensor, eager or symbolic, or its variable."""
+    """Return whether a type is TensorFlow's tensor, eager or symbolic, or its variable."""
     return issubclass(array_type, (tf.Tensor, tf.Variable))
 
 
@@ -35,14 +35,14 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
 
 
 def to_numpy(array: Any) -> Any:
-    """Copy to the host."""
+    """Copy a tensor to a NumPy array."""
     return np.array(array.numpy())
 
 
 def from_dlpack(array: Any, *, share: bool) -> Any:
-    """Take another framework's array.
+    """Return a tensor of another framework's array; if `share`, in the same memory where that is possible.
 
-    TensorFlow aborts the process on a buffer that is not aligned to 64 bytes: such a one is always copied.
+    A buffer that is not aligned to 64 bytes is always copied, because TensorFlow would abort the process.
     """
     view = np.from_dlpack(array)
     if share and view.ctypes.data % 64 == 0 and view.flags.c_contiguous:
@@ -52,7 +52,7 @@ def from_dlpack(array: Any, *, share: bool) -> Any:
 
 def devices() -> list[str]:
     """Name the devices: "cpu", "gpu:0", …"""
-    # Not the list of logical devices: that starts TensorFlow, after which they cannot be configured.
+    # Listing logical devices would initialize TensorFlow, after which users could not configure them.
     parts = tf.config.get_logical_device_configuration
     counts = [
         (kind, sum([len(parts(device) or [device]) for device in tf.config.list_physical_devices(kind)]))

@@ -1,4 +1,4 @@
-"""`move_in_buckets`: small arrays are joined before they are sent, as each message takes its time."""
+"""`move_in_buckets`: joins small arrays before they are sent, because each message has a fixed cost."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ import tensorflow as tf
 __all__ = ["move_in_buckets"]
 
 BUCKET = 16 * 2**20
-"""The most bytes of joined arrays."""
+"""The largest size of a bucket in bytes."""
 
 
 def move_in_buckets(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[Any]:
-    """Join arrays of one dtype, the last first, as a backward pass computes them; move them, and split them again."""
+    """Join arrays of one dtype, apply `move`, and split the results.
+
+    Joining begins with the last arrays, because a backward pass computes the last gradients first.
+    """
     buckets: list[tuple[Any, int, list[int]]] = []
     rows: dict[int, Any] = {}
     new = list(arrays)
     for i in reversed(range(len(arrays))):
-        if 0 in arrays[i].shape:  # TensorFlow crashes on sending no numbers
+        if 0 in arrays[i].shape:  # TensorFlow crashes on sending an empty array
             continue
         rows[i] = tf.reshape(_cast_to_send(arrays[i]), [-1])
         size = (rows[i].shape[0] or 0) * rows[i].dtype.size
@@ -37,13 +40,13 @@ def move_in_buckets(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list[A
 
 
 def _read_shape(array: Any) -> Any:
-    """Return the shape, as far as it is known while a graph is made."""
+    """Return the shape: static if it is fully known, else as a tensor."""
     return array.shape if array.shape.is_fully_defined() else tf.shape(array)
 
 
 _SENT: dict[str, Any] = {"bool": tf.int32, "int8": tf.int32, "uint8": tf.int32, "int16": tf.int32, "uint16": tf.int32}
 _SENT |= {"uint32": tf.int64, "uint64": tf.int64}
-"""The dtypes in which others are sent that TensorFlow cannot sum between processes."""
+"""For dtypes that TensorFlow's collectives cannot sum: the dtype in which they are sent."""
 
 
 def _cast_to_send(array: Any) -> Any:

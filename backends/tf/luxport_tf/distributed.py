@@ -1,4 +1,4 @@
-"""TensorFlow's own engine for several processes: its collective operations, between processes and inside graphs."""
+"""The engine `tf`: TensorFlow's collective operations, eager and inside graphs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import tensorflow_server_pb2
-from tensorflow.python.eager import context as eager  # where TensorFlow's own strategies start their servers
+from tensorflow.python.eager import context as eager  # the API by which `tf.distribute` starts its servers
 
 from luxport.distributed._alarm import Alarm
 from luxport.distributed._budget import Budget
@@ -46,9 +46,9 @@ def _get_context() -> Any:
 
 
 def start_collectives(world: World, timeout: float) -> TfEngine:
-    """Meet the other processes: once in a process's life, and before TensorFlow's first array.
+    """Start TensorFlow's server together with the other processes, before the first array and once in each process.
 
-    Raises: DistributedError if they do not come, or if TensorFlow has arrays already
+    Raises: DistributedError if other processes are missing, or if TensorFlow has arrays already
     """
     global _met
     if _met is None:
@@ -72,7 +72,7 @@ def start_collectives(world: World, timeout: float) -> TfEngine:
 
 
 def _start_server(world: World, places: list[str], timeout: float) -> None:
-    """Do what `tf.distribute.MultiWorkerMirroredStrategy` does first, with the given patience."""
+    """Start the server as `tf.distribute.MultiWorkerMirroredStrategy` does, with the given timeout."""
     own = _get_context()
     jobs: Any = eager.coordination_config_pb2
     own.configure_collective_ops(collective_leader=_LEADER, device_filters=(f"/job:{_JOB}/task:{world.rank}",))
@@ -80,7 +80,7 @@ def _start_server(world: World, places: list[str], timeout: float) -> None:
         service_type="standalone",
         service_leader=_LEADER,
         cluster_register_timeout_in_ms=math.ceil(1000 * timeout),
-        # Operations report a process that is gone long before.
+        # Long, because collective operations report a lost process earlier, by an error that can be caught.
         heartbeat_timeout_in_ms=math.ceil(1000 * max(10.0, 2 * timeout)),
         shutdown_barrier_timeout_in_ms=math.ceil(1000 * min(timeout, 10.0)),
         coordinated_jobs=[jobs.CoordinatedJob(name=_JOB, num_tasks=world.size)],
@@ -99,7 +99,7 @@ def _start_server(world: World, places: list[str], timeout: float) -> None:
     )
     own.ensure_initialized()
     if threading.current_thread() is threading.main_thread():
-        # TensorFlow has replaced the handler by one for its own strategies, which would keep the process alive.
+        # Restore the handler, which TensorFlow has replaced by one that would keep the process alive.
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
 
 
@@ -109,10 +109,10 @@ _of_graphs = 0
 
 
 def _count_operation(kind: Any) -> int:
-    """Return the number of an operation, by which processes find each other's.
+    """Return the instance key of an operation, which must be the same in all processes.
 
-    Eager operations of one kind share a number. In graphs each has its own, as several run at the same time; all
-    processes trace the same graphs in the same order.
+    Eager operations of one kind share a key. In graphs each operation has its own, as several run at the same time; the
+    keys agree because all processes trace the same graphs in the same order.
     """
     if tf.executing_eagerly():
         return _numbers.setdefault(kind, 1 + len(_numbers))
@@ -122,7 +122,7 @@ def _count_operation(kind: Any) -> int:
 
 
 class TfEngine:
-    """The group of all processes."""
+    """Collectives over the group of all processes."""
 
     backend: str | None = "tf"
     failures: tuple[type[Exception], ...] = (*_GONE, TimeoutError, ConnectionError)
@@ -148,7 +148,7 @@ class TfEngine:
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
         """Reduce in buckets.
 
-        Raises: LayerTypeError for the largest or smallest of uint64, which go as int64
+        Raises: LayerTypeError for the maximum or minimum of uint64 arrays, because they are sent as int64
         """
         if op != "sum" and any([array.dtype == tf.uint64 for array in arrays]):
             raise LayerTypeError(f"by the engine tf takes no {op} of uint64: as int64 first", culprit="allreduce")
@@ -181,12 +181,12 @@ class TfEngine:
         return self._move(arrays, send)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
-        """Ask at once."""
+        """Compare the digests at once; return a function that returns whether all are equal."""
         same = self._tree.agree(digest)
         return lambda: same
 
     def gather(self, row: bytes) -> list[bytes]:
-        """Exchange the rows by rank 0's store, whose error names the process that is late."""
+        """Return the rows of all processes, exchanged in rank 0's store: its error names a late process."""
         return self._rows.gather(row)
 
     def _tell_group(self, kind: Any) -> dict[str, Any]:
@@ -198,22 +198,22 @@ class TfEngine:
         }
 
     def mean(self, array: Any) -> Any:
-        """Take the mean, inside a graph by one of its operations."""
+        """Return the mean of an array over processes, eagerly or as an operation of a graph."""
         return self.means([array])[0]
 
     def means(self, arrays: Sequence[Any]) -> list[Any]:
-        """Take the mean of each."""
+        """Return the mean of each array over processes."""
         return compute_weighted_means(self.all_reduce, arrays, self.world.size)
 
     def find_overlap(self) -> None:
-        """Return None: a graph sends each array as soon as it is computed."""
+        """Return None: graphs overlap communication by themselves, sending each array when it is computed."""
 
     def find_missing_ranks(self) -> list[int]:
-        """Ask the others by the store."""
+        """Return the ranks that do not answer through the store."""
         return self._alarm.find_missing_ranks()
 
     def stop(self) -> None:
-        """Leave the group; the server stays until the process ends."""
+        """Close this session's connections and end its thread; TensorFlow's server runs until the process ends."""
         self._tree.close()
         self.patience.end()
 
@@ -242,20 +242,19 @@ def _is_there(key: str) -> bool:
 
 
 def start_devices() -> LocalEngine:
-    """Return the engine of one process, with TensorFlow's arrays."""
+    """Return the engine for one process that trains with TensorFlow."""
     engine = LocalEngine()
     engine.backend = "tf"
     return engine
 
 
 def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) -> Callable[[Any, Any], Any]:
-    """Return a compiled step of several processes, as a function of data and state, that moves arrays itself.
+    """Return a compiled training step of several processes, as a function of data and state.
 
     Args:
-        step: from data, state, the process's number, how many there are and a function that takes means over
-            processes, to a tree
-        world: the processes
-        donate: a graph has memory of its own
+        step: from data, state, rank, number of processes, and a function that takes means over processes, to a tree
+        world: this process's rank and the number of processes
+        donate: ignored, because a graph allocates its own memory
     """
     engine: Any = require_session("train_step").engine
 
@@ -269,7 +268,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
         own = list_conditions()
         if told or not own:
             return engine.means(arrays)
-        # Sent with the gradients the condition costs nothing, as a message of its own some milliseconds.
+        # The condition is sent with the gradients, which costs nothing; a separate message would take milliseconds.
         holds = tf.cast(tf.reduce_all(own), tf.float32)
         *means, share = engine.means([*arrays, holds])
         told.extend([*own, share > 1 - 0.5 / world.size])
@@ -278,7 +277,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
 
     def traced(data: Any, state: Any) -> Any:
         told.clear()
-        # Tracing takes its time, in which no process waits for another.
+        # Tracing takes long, and nothing waits for another process meanwhile: it must not count for the timeout.
         engine.patience.pause()
         try:
             return step(data, state, world.rank, world.size, mean)

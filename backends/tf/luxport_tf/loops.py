@@ -1,4 +1,4 @@
-"""Loops by TensorFlow."""
+"""`scan` for TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["scan"]
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
 ) -> tuple[Any, Any]:
-    """Loop in Python eagerly, and by `tf.while_loop` in a graph, whatever the length."""
+    """Loop in Python if eager; in a graph by `tf.while_loop`, whose size does not depend on the length."""
     if tf.executing_eagerly():
         return unroll_scan(f, init, xs, length, reverse)
     carried, sliced = tree.structure(init), tree.structure(xs)
@@ -28,7 +28,7 @@ def scan(
         new, y = f(tree.unflatten(carried, iter(carry)), tree.unflatten(sliced, iter(slices)))
         if tree.structure(new) != carried:
             raise TypeError(f"scan expects a carry like {carried}, got {tree.structure(new)}")
-        # The loop wants shapes of the carry as complete as at its start; a step may know less of them.
+        # `tf.while_loop` requires that the carry keeps its static shape, of which a step may know less.
         pairs = zip(tree.leaves(new), first, strict=True)
         return [tf.ensure_shape(tf.convert_to_tensor(leaf, like.dtype), like.shape) for leaf, like in pairs], y
 
@@ -59,7 +59,7 @@ def scan(
 
 
 def _describe_outputs(step: Callable[..., tuple[list[Any], Any]], first: list[Any], leaves: list[Any]) -> Any:
-    """Return specifications of what a step returns, by tracing it once without running it."""
+    """Return the shapes and dtypes of a step's outputs as `tf.TensorSpec`, by tracing it without running it."""
     found: Any = None
 
     def trace(carry: list[Any], slices: list[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""`TrainState` in few buffers: how many of its arrays may share one, and rows of stacks."""
+"""Packing of a `TrainState`'s arrays: several arrays of one shape are rows of one buffer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["cut_rows", "join_rows", "most_joined"]
 
 
 def most_joined(arrays: list[Any]) -> int:
-    """Tell how many of a state's arrays may share a buffer: 0 unless all are of one device, and none is of a graph.
+    """Return how many arrays may share a buffer: 0 unless all are eager tensors on one device.
 
-    One kernel cuts a buffer into any number of pieces.
+    The limit is high, because one kernel splits a buffer into any number of pieces.
     """
     if not all([isinstance(array, tf.Tensor) and not tf.is_symbolic_tensor(array) for array in arrays]):
         return 0
@@ -25,5 +25,5 @@ def join_rows(rows: list[Any]) -> Any:
 
 
 def cut_rows(stack: Any) -> list[Any]:
-    """Take a stack apart."""
+    """Return the rows of a stack."""
     return tf.unstack(stack)

@@ -1,4 +1,4 @@
-"""`Patience`: a time-out for TensorFlow's operations that wait for another process."""
+"""`Patience`: a timeout for TensorFlow's operations that wait for other processes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Patience"]
 
 
 class Patience(threading.Thread):
-    """Aborts operations that wait too long for another process.
+    """A thread that aborts collective operations which wait too long for another process.
 
-    TensorFlow's own time-out is no help: after it, TensorFlow may still write into results that it has returned.
+    TensorFlow's own timeout is not safe: after it, TensorFlow may still write into results that it has returned.
     """
 
     def __init__(self, budget: Budget, given_up: Callable[[], bool]) -> None:
@@ -29,7 +29,7 @@ class Patience(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Check the clock at intervals, and whether another process has given up."""
+        """Check at intervals whether the deadline is over, or another process reported a failure."""
         while not self._ended.wait(self._budget.look / 2):
             now, waited_for = time.monotonic(), self._deadline
             late = now > waited_for
@@ -43,12 +43,12 @@ class Patience(threading.Thread):
                 context.abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, text)
 
     def begin(self) -> None:
-        """Start the clock."""
+        """Start the timeout."""
         now = time.monotonic()
         self._deadline, self._look = now + self._budget.waiting, now + self._budget.look
 
     def pause(self) -> None:
-        """Stop the clock."""
+        """Stop the timeout."""
         self._deadline = self._look = math.inf
 
     def end(self) -> None:

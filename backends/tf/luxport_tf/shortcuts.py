@@ -1,6 +1,7 @@
-"""Shortcuts: a program computes faster where numbers are usual, and returns the condition that they were.
+"""Shortcuts: fast formulas in graphs that are right only under a condition, such as that all numbers are finite.
 
-Where the condition does not hold, `jit` drops the result and runs the program without shortcuts.
+An operation that takes a shortcut notes its condition with `rely_on`. The graph returns whether all conditions hold; if
+not, `jit` drops the result and runs a graph without shortcuts.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _conditions: ContextVar[tuple[Any, list[Any]] | None] = ContextVar("luxport_tf_c
 
 @contextmanager
 def gather_conditions(conditions: list[Any] | None) -> Iterator[None]:
-    """Gather the conditions that the traced program relies on; None if it may rely on none."""
+    """Collect the conditions of the program that is traced inside in a list; with None it takes no shortcuts."""
     token = _conditions.set(None if conditions is None else (tf.compat.v1.get_default_graph(), conditions))
     try:
         yield
@@ -28,30 +29,33 @@ def gather_conditions(conditions: list[Any] | None) -> Iterator[None]:
 
 
 def may_rely() -> bool:
-    """Tell whether a condition can be returned: not from inside a loop, nor in a user's own `tf.function`."""
+    """Return whether shortcuts may be taken: only in a graph that `jit` traces, and not inside its loops.
+
+    Elsewhere, as in a user's own `tf.function`, the condition cannot be returned to `jit`.
+    """
     found = _conditions.get()
     return found is not None and found[0] is tf.compat.v1.get_default_graph()
 
 
 def rely_on(condition: Any) -> None:
-    """Note a scalar condition without which the result is not valid, in a program that may rely on one."""
+    """Note a scalar condition without which the program's result is wrong; call it only if `may_rely()`."""
     found = _conditions.get()
     assert found is not None
     found[1].append(condition)
 
 
 def list_conditions() -> list[Any]:
-    """List the conditions noted so far in the traced program."""
+    """Return the conditions noted so far in the program that is being traced."""
     found = _conditions.get()
     return [*found[1]] if found is not None and may_rely() else []
 
 
 def has_effects(graph: Any, *, may_send: bool = False) -> bool:
-    """Tell whether a program has side effects, such as printing, so that it must not run a second time.
+    """Return whether a graph has side effects, such as printing, so that it must not run a second time.
 
     Args:
-        graph: the program
-        may_send: whether the other processes would run it a second time too, and send again what they have sent
+        graph: the graph
+        may_send: whether messages to other processes are allowed, because these would run their graphs again, too
     """
     free = _READING | _SENDING if may_send else _READING
     return any(op.op_def.is_stateful and op.type not in free for op in graph.get_operations())

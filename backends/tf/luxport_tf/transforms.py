@@ -1,4 +1,4 @@
-"""Differentiation and compilation by TensorFlow."""
+"""Differentiation and compilation with TensorFlow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
-    """Differentiate by `tf.GradientTape`; tapes nest."""
+    """Differentiate with `tf.GradientTape`; tapes nest."""
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         positions = (argnums,) if isinstance(argnums, int) else argnums
@@ -44,13 +44,13 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
 
 
 def _make_variables(values: Any) -> tuple[list[Any], Any]:
-    """Return new tensors to differentiate by, and a tree of them; two leaves of the given tree may be one tensor."""
+    """Return copies of the leaves, and a tree of them: if two leaves were one tensor, each needs its own gradient."""
     variables = [tf.identity(leaf) for leaf in tree.leaves(values)]
     return variables, tree.unflatten(tree.structure(values), iter(variables))
 
 
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """Differentiate by a tape that lives as long as the returned function."""
+    """Differentiate with a persistent tape, which the returned function keeps."""
     variables, fresh = _make_variables(primals)
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         tape.watch(variables)
@@ -64,9 +64,9 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
 
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Differentiate by `tf.autodiff.ForwardAccumulator`; where such calls nest, or a tape records, by tapes alone.
+    """Differentiate with `tf.autodiff.ForwardAccumulator`; with tapes where calls nest or a tape already records.
 
-    A gradient through nested accumulators is silently wrong, and through one around a `tf.function` it is 0.
+    A gradient through nested accumulators is silently wrong, and one through an accumulator around a graph is 0.
     """
     direction = _direction.get()
     if direction == "backward" or (not direction and could_possibly_record()):
@@ -90,13 +90,13 @@ _direction: ContextVar[str] = ContextVar("luxport_tf_direction", default="")
 
 
 class _NestedJvpError(Exception):
-    """Raised to the outermost `jvp` where there is another one, or a custom gradient, inside it."""
+    """Raised inside a `jvp` by another `jvp` or a custom gradient; the outermost `jvp` then starts again with tapes."""
 
 
 def _compute_jvp_by_tapes(
     f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]
 ) -> tuple[Any, Any]:
-    """Pull a cotangent back, which is linear in it, and differentiate that: the product with the Jacobian itself."""
+    """Compute a jvp by reverse mode twice: the vjp is linear in its cotangent, and its transpose is the jvp."""
     variables, fresh = _make_variables(primals)
     with tf.GradientTape(watch_accessed_variables=False) as outer:
         with tf.GradientTape(watch_accessed_variables=False) as inner:
@@ -111,7 +111,7 @@ def _compute_jvp_by_tapes(
 
 
 def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
-    """Differentiate by `tf.GradientTape.jacobian`."""
+    """Differentiate with `tf.GradientTape.jacobian`."""
 
     def transformed(*args: Any) -> Any:
         variables = [tf.identity(leaf) for leaf in tree.leaves(args[argnums])]
@@ -132,19 +132,19 @@ def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
 
 
 def stop_gradient(array: Any) -> Any:
-    """Cut the gradient."""
+    """Return the array, through which no gradient flows."""
     return tf.stop_gradient(array)
 
 
 def are_constants(arrays: Sequence[Any]) -> bool:
-    """Tell whether nothing records: no tape, no accumulator, and no graph that one of them may record."""
+    """Return whether arrays are constants: no tape or accumulator records, and no graph is being traced."""
     return tf.executing_eagerly() and not could_possibly_record()
 
 
 def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
-    """Differentiate by `tf.custom_gradient`."""
+    """Call a function whose gradient is given by a rule, with `tf.custom_gradient`."""
     call = CustomCall(rule, args)
-    if _direction.get() == "forward":  # where TensorFlow would silently differentiate f itself
+    if _direction.get() == "forward":  # TensorFlow would silently ignore the rule
         raise _NestedJvpError
 
     @tf.custom_gradient
@@ -156,30 +156,30 @@ def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Recompute by `tf.recompute_grad`."""
+    """Return f, recomputed in the backward pass with `tf.recompute_grad`."""
     return tf.recompute_grad(f)
 
 
 def jit(f: Callable[..., Any], agree: Callable[[list[Any]], Any] | None = None) -> Callable[..., Any]:
-    """Compile by `tf.function`: one graph per structure, shapes and dtypes of the arguments.
+    """Compile f with `tf.function`: one graph for each structure, shapes and dtypes of the arguments.
 
-    A graph is called with a flat list of tensors: `tf.function` itself takes tens of microseconds for every
+    A graph is called with a flat list of tensors, because `tf.function` itself takes tens of microseconds for every
     leaf of a nested dict.
 
     Args:
-        f: what is compiled
-        agree: called inside a graph with its conditions, returns one that holds if all do in every process that calls
-            f; if not, every process runs the other program, and sends its messages again
+        f: the function to compile
+        agree: takes a graph's conditions (see `shortcuts`); returns a tensor: whether all hold in all processes that
+            call f. If not, all processes run the graph without shortcuts, and send their messages again
     """
     graphs: dict[Any, Callable[..., Any]] = {}
 
     def program(*args: Any, **kwargs: Any) -> Any:
-        if not tf.executing_eagerly():  # inside a larger graph there is nothing to compile apart
+        if not tf.executing_eagerly():  # f becomes part of the graph that is being traced
             return f(*args, **kwargs)
         arguments = (args, kwargs)
         leaves = tree.leaves(arguments)
         tensors = [_make_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
-        # A program has no forward derivative through the library's fused kernels: it would be 0.
+        # An accumulator's derivative through TensorFlow's fused kernels in a graph would be 0, so none are used then.
         forward = bool(pack_tangents(tensors).tangents)
         signature = (tree.structure(arguments), tuple([_tell_kind(leaf) for leaf in leaves]), forward)
         graph = graphs.get(signature)
@@ -196,7 +196,7 @@ def jit(f: Callable[..., Any], agree: Callable[[list[Any]], Any] | None = None) 
 
 
 class _ShortcutError(Exception):
-    """Raised where a condition of a program's shortcuts does not hold."""
+    """Raised if a condition of a graph's shortcuts does not hold."""
 
 
 def _trace(
@@ -207,7 +207,7 @@ def _trace(
     *,
     shortcuts: bool,
 ) -> Callable[..., Any]:
-    """Make the graph of f for leaves like these, as a function from the tensors among them to f's result."""
+    """Trace f for leaves of these shapes; return the graph as a function from its tensors to f's result."""
     result_structure: Any = None
     result_leaves: list[Any] = []
     conditions: list[Any] = []
@@ -226,18 +226,18 @@ def _trace(
         return [*results, tf.reduce_all(conditions) if agree is None else agree(conditions)]
 
     specs = [tf.TensorSpec.from_tensor(leaf) for leaf in leaves if _is_tensor(leaf)]
-    # Reading a condition would make an accelerator wait.
+    # On an accelerator the call would wait for the computation, to read the condition.
     shortcuts = shortcuts and not tf.config.list_logical_devices("GPU")
     graph = tf.function(flat, autograph=False).get_concrete_function(*specs)
     if conditions and has_effects(graph.graph, may_send=agree is not None):
         return _trace(f, structure, leaves, agree, shortcuts=False)
-    # Results other than tensors are constants of the program; the graph's own tensors are not kept.
+    # Results that are not tensors are constants of the graph. Its symbolic tensors are dropped, to free the memory.
     result_leaves = [None if _is_tensor(leaf) else leaf for leaf in result_leaves]
     conditional = bool(conditions)
     conditions.clear()
 
     def call(tensors: list[Any]) -> Any:
-        # The public call binds and checks each argument by name, which takes 20 microseconds each.
+        # Calling `graph` itself binds and checks each argument by name, which takes 20 microseconds each.
         found = graph._call_flat(tensors, graph.captured_inputs)
         if conditional and not bool(found[-1]):
             raise _ShortcutError
@@ -263,5 +263,5 @@ def _is_tensor(leaf: Any) -> bool:
 
 def _take_gradient(tape: Any, target: Any, variables: list[Any], cotangents: Any = None) -> list[Any]:
     found = tape.gradient(target, variables, cotangents, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    # A gather's gradient arrives as slices of the whole.
+    # The gradient of a gather is an `IndexedSlices`, which is made a tensor.
     return [tf.convert_to_tensor(gradient) for gradient in found]

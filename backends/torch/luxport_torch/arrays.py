@@ -1,4 +1,4 @@
-"""Making, moving and owning PyTorch tensors."""
+"""Creation, conversion and devices of PyTorch tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_nu
 
 
 def owns_type(array_type: type) -> bool:
-    """Tell whether a type is PyTorch's tensor or a subclass of it."""
+    """Return whether a type is PyTorch's tensor or a subclass of it."""
     return issubclass(array_type, torch.Tensor)
 
 
@@ -26,13 +26,13 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
     if isinstance(values, torch.Tensor):
         return values.to(dtype=wanted, device=place, copy=True)
     host = np.array(values)
-    if host.dtype.name == "bfloat16":  # NumPy's extension type: PyTorch takes its bits
+    if host.dtype.name == "bfloat16":  # ml_dtypes' type, which PyTorch does not know: its bits are reinterpreted
         return _move(torch.from_numpy(host.view(np.int16)).view(torch.bfloat16), wanted, place)
     return _move(torch.from_numpy(host), wanted, place)
 
 
 def to_numpy(array: torch.Tensor) -> Any:
-    """Copy to the host."""
+    """Copy a tensor to a NumPy array."""
     host = array.detach().cpu().resolve_conj().resolve_neg()
     if host.dtype == torch.bfloat16:
         return np.array(host.view(torch.int16).numpy()).view(numpy_bfloat16())
@@ -40,7 +40,7 @@ def to_numpy(array: torch.Tensor) -> Any:
 
 
 def from_dlpack(array: Any, *, share: bool) -> torch.Tensor:
-    """Take another framework's array."""
+    """Return a tensor of another framework's array; if `share`, in the same memory."""
     tensor = torch.from_dlpack(array)
     return tensor if share else tensor.clone()
 
@@ -57,7 +57,7 @@ def device_of(array: torch.Tensor) -> str:
 
 
 def _move(host: torch.Tensor, dtype: torch.dtype | None, place: torch.device | None) -> torch.Tensor:
-    """Convert and move a tensor; to a GPU from pinned memory, so that nothing waits for the copy."""
+    """Convert and move a tensor; to a GPU from pinned memory, so that the copy is asynchronous."""
     if place is None or place.type != "cuda":
         return host.to(dtype=dtype, device=place)
     return host.to(dtype=dtype).pin_memory().to(device=place, non_blocking=True)

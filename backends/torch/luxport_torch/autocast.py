@@ -1,4 +1,4 @@
-"""`torch.autocast`: products are computed in its dtype, everything else in the widest dtype of the operands."""
+"""Support of `torch.autocast`: products use its dtype, other operations the widest dtype of their operands."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _CAST = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def casts(x: torch.Tensor, other: Any) -> bool:
-    """Tell whether autocast is enabled where x is, and converts both dtypes: it leaves double precision alone."""
+    """Return whether autocast is enabled on x's device and converts both dtypes; it does not convert float64."""
     return torch.is_autocast_enabled(x.device.type) and x.dtype in _CAST and getattr(other, "dtype", None) in _CAST
 
 
 def leave_autocast(f: F) -> F:
-    """Let a function of x, a weight and more arrays run in float32 where autocast would convert x and the weight."""
+    """Run a function of x, a weight and more arrays in float32 where autocast would convert x and the weight."""
 
     @functools.wraps(f)
     def call(x: torch.Tensor, weight: torch.Tensor, *arrays: torch.Tensor | None, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Compilation by PyTorch."""
+"""`jit` for PyTorch, with `torch.compile`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ __all__ = ["jit"]
 
 
 def jit(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile by `torch.compile`, the whole of f in one graph; what is transformed from outside runs as it is.
+    """Compile f with `torch.compile` into one graph.
 
-    A program cannot be differentiated forward, nor by `torch.func`.
+    Called inside a `torch.func` transform, f runs uncompiled: a compiled program can be differentiated neither in
+    forward mode nor by `torch.func`.
     """
-    if torch.compiler.is_compiling():  # inside a larger graph there is nothing to compile apart
+    if torch.compiler.is_compiling():  # f becomes part of the program that is being compiled
         return f
-    # Dynamo would reuse a program for 0.0 where an argument is -0.0: there is a program for each set of places of -0.0.
+    # Dynamo would reuse a program for 0.0 where a constant is -0.0, so each combination of such places has a program.
     programs: dict[tuple[int, ...], Callable[..., Any]] = {}
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -57,7 +58,7 @@ def jit(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _find_negative_zeros(value: Any, place: int, found: list[int]) -> int:
-    """Note the places of constants that are -0.0, counted over all floats of a tree."""
+    """Append to `found` the positions, among all floats of a tree, of those that are -0.0; return the new count."""
     kind = type(value)
     if kind is dict or kind is tuple or kind is list:
         for entry in value.values() if kind is dict else value:
@@ -71,7 +72,7 @@ def _find_negative_zeros(value: Any, place: int, found: list[int]) -> int:
 
 
 def _find_in_constant(value: Any, place: int, found: list[int]) -> int:
-    """Note them inside of the value of a `Static`, which may be anything hashable."""
+    """Do the same inside the value of a `Static`, which may be anything hashable."""
     if isinstance(value, (float, np.floating)):
         place += 1
         if value == 0 and math.copysign(1, value) < 0:
@@ -105,15 +106,15 @@ def _compile_program(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _MAY_CHOOSE = getattr(torch.compiler, "skip_guard_on_globals_unsafe", None) is not None
-"""Whether this version of PyTorch lets a program choose its guards."""
+"""Whether this version of PyTorch has the option `guard_filter_fn`."""
 _OWN = re.compile(r"G\['__import_luxport(_torch)?(_dot_\w+)?'\]")
 _FIXED = (FunctionType, BuiltinFunctionType, ModuleType, type)
 
 
 def _choose_guards(guards: Sequence[Any]) -> list[bool]:
-    """Choose which guards each call checks: all but those on luxport's own functions and modules.
+    """Return which guards each call checks: all but those on luxport's own functions, classes and modules.
 
-    Those are half of all guards, and take four fifths of a call's time. Luxport's numbers and tables are still checked,
-    and whatever is a user's.
+    These never change, are half of all guards, and take four fifths of a call's time. Luxport's numbers and tables are
+    still checked, as is everything that belongs to the user.
     """
     return [not (_OWN.match(guard.name) and isinstance(guard.value, _FIXED)) for guard in guards]

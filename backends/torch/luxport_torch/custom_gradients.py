@@ -1,4 +1,4 @@
-"""Functions with a custom gradient, by PyTorch."""
+"""`custom_vjp` for PyTorch: functions with a custom gradient."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["custom_vjp"]
 
 
 def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
-    """Differentiate by `torch.autograd.Function`."""
+    """Call a function whose gradient is given by a rule, as a `torch.autograd.Function`."""
     return _trace_custom_vjp(rule, args) if torch.compiler.is_compiling() else _apply_rule(rule, args)
 
 
@@ -34,7 +34,7 @@ def _trace_custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
 
 
 def _let_layers_be_built() -> None:
-    """Let compiled programs construct layers: Dynamo must know initializers, the defaults of layers' fields."""
+    """Teach Dynamo to trace initializers, the defaults of layers' fields, so that programs can construct layers."""
     from torch._dynamo.variables.builder import SourcelessBuilder
     from torch._dynamo.variables.user_defined import UserDefinedObjectVariable
 
@@ -49,11 +49,11 @@ class _CustomVjp(torch.autograd.Function):
 
     @staticmethod
     def forward(call: CustomCall, inside: bool, *arrays: torch.Tensor) -> tuple[torch.Tensor, ...]:  # type: ignore[override]
-        if inside:  # residuals would belong to the innermost transform
+        if inside:  # values kept for the gradient would belong to the innermost transform
             values = call.value(*arrays)
         else:
             values, call.kept = call.value_and_kept(*arrays)
-        # PyTorch wants a new tensor where the value is an argument itself.
+        # An autograd Function must return a new tensor, also where the value is one of the arguments.
         return tuple([value.view_as(value) if any([value is x for x in arrays]) else value for value in values])
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""PyTorch's own engine for several processes: `torch.distributed`, by gloo on the CPU and NCCL on GPUs."""
+"""The engine `torch`: collectives of `torch.distributed`, with gloo on the CPU and NCCL on GPUs."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = ["TorchEngine", "start_collectives"]
 
 
 def start_collectives(world: World, timeout: float) -> TorchEngine:
-    """Meet the other processes.
+    """Start `torch.distributed` together with the other processes.
 
-    Raises: DistributedError if they do not come
+    Raises: DistributedError if other processes are missing
     """
     if not dist.is_available():
         raise DistributedError("the engine torch needs torch.distributed, which this PyTorch is built without")
@@ -54,19 +54,20 @@ def start_collectives(world: World, timeout: float) -> TorchEngine:
 
 
 def _find_store(world: World, timeout: timedelta) -> Any:
-    """Return what processes find each other by: torchrun's own, or one in rank 0.
+    """Return the store by which processes find each other: torchrun's, or one that rank 0 serves.
 
-    torchrun keeps one store through all starts: each start has a part of its own, without the places of dead processes.
+    torchrun keeps one store when it restarts processes. Each start uses a prefix of its own, so that it does not read
+    the addresses of dead processes.
     """
     told = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     host, _, port = (world.address if told else meet(world, timeout.total_seconds())[0]).rpartition(":")
-    stores: Any = dist  # whose stub does not name them
+    stores: Any = dist  # typed as Any because PyTorch's stub does not declare the stores
     store = stores.TCPStore(host, int(port), world.size, is_master=world.rank == 0 and not told, timeout=timeout)
     return stores.PrefixStore(f"luxport/start_{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
 
 
 class TorchEngine:
-    """The default process group."""
+    """Collectives over the default process group."""
 
     backend: str | None = "torch"
     failures: tuple[type[Exception], ...] = (RuntimeError,)
@@ -86,7 +87,8 @@ class TorchEngine:
                 raise TimeoutError(find_first_line(error)) from error
             return store.get(key).decode()
 
-        # `compare_set` returns the value that is then stored. It is never empty, and begins with the rank that put it.
+        # `compare_set` returns the value that is stored after the call. The rank in front tells which process stored
+        # it, and keeps the value of an empty text from being empty.
         own = f"{world.rank} "
         self._alarm = Alarm(
             world,
@@ -99,16 +101,19 @@ class TorchEngine:
         )
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
-        """Reduce in buckets, all of them at the same time."""
+        """Reduce in buckets, which are all sent before the first is waited for."""
         chosen = {"sum": dist.ReduceOp.SUM, "max": dist.ReduceOp.MAX, "min": dist.ReduceOp.MIN}[op]
         return self._combine_in_buckets(arrays, lambda bucket: dist.all_reduce(bucket, chosen, async_op=True))
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
-        """Send in buckets, all of them at the same time."""
+        """Send in buckets, which are all sent before the first is waited for."""
         return self._combine_in_buckets(arrays, lambda bucket: dist.broadcast(bucket, root, async_op=True))
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
-        """Begin to compute the maxima of all digests and of their negatives, by which one sees if all are the same."""
+        """Start comparing a digest between processes; return a function that waits and returns whether all are equal.
+
+        All are equal if the maximum of the digests and the maximum of their negatives are opposites.
+        """
         largest = torch.tensor(convert_digest(digest))
         work: Any = dist.all_reduce(largest, dist.ReduceOp.MAX, async_op=True)
 
@@ -119,22 +124,22 @@ class TorchEngine:
         return wait
 
     def gather(self, row: bytes) -> list[bytes]:
-        """Gather on the host."""
+        """Return the rows of all processes, gathered on the host."""
         own = torch.frombuffer(bytearray(row), dtype=torch.uint8)
         rows = [torch.empty_like(own) for _ in range(self.world.size)]
         self._wait(dist.all_gather(rows, own, async_op=True))
         return [one.numpy().tobytes() for one in rows]
 
     def mean(self, array: Any) -> Any:
-        """Take the mean at once."""
+        """Return the mean of an array over processes."""
         return compute_weighted_means(self.all_reduce, [array], self.world.size)[0]
 
     def find_overlap(self) -> Overlapping:
-        """Sum gradients of an eager backward pass in buckets, each as soon as it is full."""
+        """Return an object that all-reduces gradients during an eager backward pass."""
         return Overlapping(self.world.size, self._wait)
 
     def find_missing_ranks(self) -> list[int]:
-        """Ask the others by the store."""
+        """Return the ranks that do not answer through the store."""
         return self._alarm.find_missing_ranks()
 
     @torch.no_grad()
@@ -142,7 +147,7 @@ class TorchEngine:
         sent = []
         for members in fill_buckets(arrays):
             rows = [arrays[i].detach().reshape(-1) for i in members]
-            # Always a new array, as it is written over. For one array `clone` is faster than `cat`.
+            # Always a copy, as the collective writes its result over it. For one array `clone` is faster than `cat`.
             joined = rows[0].clone(memory_format=torch.contiguous_format) if len(rows) == 1 else torch.cat(rows)
             sent.append((members, joined, begin(show_to_send(joined))))
         new: list[Any] = [None] * len(arrays)
@@ -154,9 +159,9 @@ class TorchEngine:
         return new
 
     def _wait(self, work: Any) -> None:
-        """Wait for an operation, and check at intervals whether another process has given up.
+        """Wait for an operation, and check at intervals whether another process reported a failure.
 
-        On GPUs waiting only enqueues work, and NCCL's own watchdog ends it.
+        On GPUs `wait` only enqueues work and returns; NCCL's own watchdog ends operations that hang.
         """
         if self._on_gpus:
             work.wait()

@@ -1,4 +1,4 @@
-"""Adam's step by PyTorch's fused kernel, corrected by powers of beta in place of a count of steps."""
+"""Adam's step with PyTorch's fused kernel, with bias correction by given powers of the betas."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def step_adam(
     beta: tuple[float, float],
     epsilon: float,
 ) -> None:
-    """Step in place.
+    """Update `xs`, `ms` and `vs` in place.
 
-    The kernel computes the powers of beta from a count of steps. It is given so large a count that they are 0 and
-    correct nothing; the correction by the given powers is in the learning rate and epsilon.
+    The kernel computes the powers of the betas from a count of steps. It gets a count so large that these are 0 and its
+    bias correction does nothing; the correction by `powers` is put into the learning rate and epsilon instead.
     """
     root = math.sqrt(1.0 - powers[1])
     _kernel(

@@ -1,4 +1,4 @@
-"""Buckets of arrays that are sent together, and gradients that are sent in buckets during the backward pass."""
+"""Buckets: small arrays joined for one message, and all-reduce of gradients during the backward pass."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import torch.distributed as dist
 __all__ = ["BUCKET", "Overlapping", "fill_buckets", "show_to_send"]
 
 BUCKET = 64 * 2**20
-"""The most bytes of one bucket: small arrays are joined, as each message takes its time."""
+"""The largest size of a bucket in bytes. Small arrays are joined because each message has a fixed cost."""
 
 
 class Overlapping:
-    """Sums gradients while the backward pass runs: a bucket is sent once it and all buckets before it are full.
+    """All-reduces gradients while the backward pass still runs.
 
-    Buckets hold the last parameters first, and always the same ones, so that every process sends the same in one order.
+    A bucket is sent as soon as its gradients and those of all earlier buckets are there. The first bucket has the
+    gradients of the last parameters, which are computed first. Buckets depend on shapes and dtypes alone, so that every
+    process sends the same buckets in the same order.
     """
 
     def __init__(self, size: int, wait: Callable[[Any], None]) -> None:
@@ -30,7 +32,12 @@ class Overlapping:
         self._hooks: list[Any] = []
 
     def watch(self, variables: list[Any], settle: Callable[[], float]) -> None:
-        """Take gradients of these as they are computed; `settle`, called before the first is sent, returns a weight."""
+        """Register hooks that collect the gradients of these variables.
+
+        Args:
+            variables: the parameters
+            settle: called once, before the first bucket is sent; returns the weight of this process in the mean
+        """
         self._settle = settle
         kinds = [(one.shape, one.dtype, one.device) for one in variables]
         if kinds != self._kinds:
@@ -48,13 +55,13 @@ class Overlapping:
         self._hooks = [variable.register_hook(partial(self._take_gradient, i)) for i, variable in enumerate(variables)]
 
     def _forget_hooks(self) -> None:
-        """Remove the hooks from the parameters, which the next step uses again."""
+        """Remove the hooks: the next step registers new ones on the same parameters."""
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
 
     def _take_gradient(self, i: int, gradient: Any) -> Any:
-        """Put a gradient into its bucket, and return its part of the bucket, which will hold the sum."""
+        """Copy a gradient into its bucket; return its slice of the bucket, in which the mean will be."""
         if not self._came_already:
             torch.autograd.Variable._execution_engine.queue_callback(self._wait)  # type: ignore[attr-defined]
         self._came_already.add(i)
@@ -70,7 +77,7 @@ class Overlapping:
         if self._memory[number] is None:
             shapes = [self._kinds[member][0] for member in self._buckets[number]]
             _, dtype, device = self._kinds[self._buckets[number][0]]
-            dtype = torch.float32 if dtype in _HALVES else dtype  # rounded once, in `finish_means`
+            dtype = torch.float32 if dtype in _HALVES else dtype  # rounded in `finish_means`, once
             joined = torch.zeros(sum([shape.numel() for shape in shapes]), dtype=dtype, device=device)
             parts = torch.split(joined, [shape.numel() for shape in shapes])
             self._memory[number] = joined, [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
@@ -84,14 +91,17 @@ class Overlapping:
         self._get_parts(number)
         if self._weight != 1:
             joined = self._memory[number][0]
-            _ = joined.mul_(self._weight) if self._weight else joined.zero_()  # means of nothing are NaN
+            _ = joined.mul_(self._weight) if self._weight else joined.zero_()  # the mean of no samples is NaN
         try:
             self._sent.append(dist.all_reduce(show_to_send(self._memory[number][0]), async_op=True))
         except RuntimeError as error:
             self._failure = self._failure or error
 
     def _wait(self) -> None:
-        """Send the remaining buckets, with zeros for missing gradients, so that every process sends the same."""
+        """Send the remaining buckets, with zeros for parameters without a gradient, and wait for all of them.
+
+        Processes must send the same buckets, even if a parameter has a gradient in some of them only.
+        """
         while self._next < len(self._left):
             self._send()
         sent, self._sent = self._sent, []
@@ -102,9 +112,12 @@ class Overlapping:
                 self._failure = self._failure or error
 
     def finish_means(self, gradients: list[Any]) -> list[Any]:
-        """Return the means. A gradient that has come holds its mean by now; for a missing one the bucket has it.
+        """Return the means of gradients over all processes.
 
-        Raises: RuntimeError if sending has failed
+        Gradients that the hooks have seen are slices of buckets, and are means by now. The means of all others, and of
+        half types, are read from the buckets.
+
+        Raises: RuntimeError if a message failed
         """
         self._wait()
         self._forget_hooks()
@@ -124,7 +137,7 @@ _HALVES = (torch.float16, torch.bfloat16)
 
 
 def fill_buckets(arrays: Sequence[Any]) -> list[list[int]]:
-    """Sort the indices of arrays into buckets of one dtype and device."""
+    """Return buckets, as lists of indices into `arrays`: each of one dtype and device, and at most `BUCKET` bytes."""
     buckets: dict[Any, list[list[int]]] = {}
     sizes: dict[Any, int] = {}
     for i, array in enumerate(arrays):
@@ -138,7 +151,7 @@ def fill_buckets(arrays: Sequence[Any]) -> list[list[int]]:
 
 
 def show_to_send(joined: Any) -> Any:
-    """View the memory in a dtype that both gloo and NCCL take."""
+    """Return a view of an array in a dtype that both gloo and NCCL support."""
     if joined.is_complex():
         return torch.view_as_real(joined)
     return joined.view(torch.uint8) if joined.dtype == torch.bool else joined

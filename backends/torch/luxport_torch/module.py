@@ -16,7 +16,7 @@ __all__ = ["Entries", "TorchModule"]
 
 
 class TorchModule(torch.nn.Module):
-    """A layer, its parameters and its current state as PyTorch holds them: made by `luxport.to_torch`.
+    """A layer, its parameters and its current state as a PyTorch module, made by `luxport.to_torch`.
 
     >>> import luxport
     >>> model = luxport.Chain(luxport.Dense(2, 3, luxport.relu), luxport.Dense(3, 1, use_bias=False))
@@ -35,7 +35,7 @@ class TorchModule(torch.nn.Module):
             self.eval()
 
     def forward(self, *inputs: Any) -> Any:
-        """Call the model, and keep its new state."""
+        """Call the model, and store its new state in `self.st`."""
         st = self.st.tree()
         y, st = self.model(
             inputs[0] if len(inputs) == 1 else inputs,
@@ -46,14 +46,14 @@ class TorchModule(torch.nn.Module):
         return y
 
     def extra_repr(self) -> str:
-        """Show the model."""
+        """Return the model's representation, for `print`."""
         return repr(self.model)
 
 
 class Entries(torch.nn.Module):
     """A tree of arrays as a tree of modules: dicts and sequences are modules, arrays their parameters or buffers.
 
-    What is no array (`Static`, None, numbers) is in no `state_dict`, and stays.
+    Leaves that are not arrays (`Static`, None, numbers) are constants, and are not in `state_dict`.
     """
 
     def __init__(self, tree: Any, *, trained: bool) -> None:
@@ -74,7 +74,7 @@ class Entries(torch.nn.Module):
         return self._kind(values) if self._kind in (tuple, list) else self._kind(*values)
 
     def keep(self, tree: Any) -> None:
-        """Take the values of another tree, detached; what is the same object stays as it is."""
+        """Replace the values by those of another tree, detached; values that are the same object are kept."""
         for name, value in _list_items(tree):
             inner = self._modules.get(name)
             if isinstance(inner, Entries) and inner._takes(value):
@@ -82,8 +82,8 @@ class Entries(torch.nn.Module):
             elif name not in self._names or self._get(name) is not value:
                 self._set(name, value)
 
-    # Entries are held in the dicts that `torch.nn.Module` has for them, and not as attributes: these may have the
-    # names of its methods, "type" or "forward".
+    # Entries are stored in the dicts of `torch.nn.Module` and not set as attributes, because they may have the names of
+    # its methods, such as "type" or "forward".
 
     def _get(self, name: str) -> Any:
         if name in self._parameters:
@@ -114,7 +114,7 @@ class Entries(torch.nn.Module):
             self._buffers[name] = value.detach()
 
     def _takes(self, value: Any) -> bool:
-        """Tell whether a value has entries of the same names."""
+        """Return whether a value is a tree with entries of the same names."""
         if not isinstance(value, (Mapping, tuple, list)):
             return False
         return tuple([name for name, _ in _list_items(value)]) == self._names
@@ -127,7 +127,7 @@ def _list_items(tree: Any) -> list[tuple[str, Any]]:
 
 
 def _list_modes(st: Any) -> list[bool]:
-    """Return what the entries ``training`` of a state are."""
+    """Return the values of all entries ``training`` in a tree of states."""
     if not isinstance(st, (Mapping, tuple, list)):
         return []
     here = [bool(st["training"])] if isinstance(st, Mapping) and isinstance(st.get("training"), Static) else []

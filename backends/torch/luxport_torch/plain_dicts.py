@@ -1,4 +1,4 @@
-"""Trees of dicts and tensors alone, walked faster than by `luxport.tree`, which takes other nodes too."""
+"""Functions on trees that have only dicts and tensors: faster than `luxport.tree`, which handles other nodes too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["build_like", "collect_tensors"]
 
 
 def collect_tensors(ps: Any, found: list[torch.Tensor]) -> bool:
-    """List the leaves of nested dicts; return False if there is anything but plain tensors."""
+    """Append the leaves of nested dicts to `found`; return False if a leaf is not a plain tensor."""
     for value in ps.values():
         kind = type(value)
         if kind is torch.Tensor:
@@ -22,5 +22,5 @@ def collect_tensors(ps: Any, found: list[torch.Tensor]) -> bool:
 
 
 def build_like(ps: Any, leaves: Iterator[Any]) -> Any:
-    """Return dicts like these with other leaves."""
+    """Return nested dicts with the keys of `ps` and the given leaves."""
     return {key: build_like(value, leaves) if type(value) is dict else next(leaves) for key, value in ps.items()}

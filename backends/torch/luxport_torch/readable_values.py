@@ -1,4 +1,4 @@
-"""Whether values can be read while a program runs, and whether it is being compiled."""
+"""Checks whether a tensor's values can be read now, and whether a program is being compiled."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _compiler: Any = torch.compiler
 
 
 def may_look(x: torch.Tensor) -> bool:
-    """Tell whether x can be read at once: on the CPU, outside of transforms and compiled programs."""
+    """Return whether x can be read at once: on the CPU, outside of transforms and compiled programs."""
     return (
-        # What `torch.compiler.is_compiling` checks, without the rest of it.
+        # The checks of `torch.compiler.is_compiling`, inlined for speed.
         not _compiler.is_dynamo_compiling()
         and not _compiler._is_compiling_flag
         and not torch._C._are_functorch_transforms_active()
@@ -24,5 +24,8 @@ def may_look(x: torch.Tensor) -> bool:
 
 
 def is_in_program() -> bool:
-    """Tell whether a program is compiled to run here; an exported one may hold no operators of luxport's."""
+    """Return whether a program is being compiled to run here, and not exported.
+
+    Only the former may use luxport's own operators, which are not defined where an exported program is loaded.
+    """
     return _compiler.is_compiling() and not _compiler.is_exporting()

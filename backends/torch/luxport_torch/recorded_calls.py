@@ -1,4 +1,4 @@
-"""Functions that Dynamo does not trace: they are marked for it as soon as it is imported."""
+"""Decorators for functions that Dynamo must not trace; the marks are set when Dynamo is imported."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def record_as_call(function: F) -> F:
-    """Let Dynamo record calls of a module's function, which take numbers and arrays alone, without tracing into it.
+    """Make Dynamo record a call of a module's function as one node instead of tracing into it.
 
-    Traced by Dynamo, a `torch.autograd.Function` would be differentiated as its forward is written. The later stages of
-    compilation respect its backward, and trace through the call.
+    The function may take only numbers and arrays. If Dynamo traced a `torch.autograd.Function`, its `forward` would be
+    differentiated and its `backward` ignored; the later stages of compilation, which do trace the call, use `backward`.
     """
     return _mark(function, lambda: torch._dynamo.nonstrict_trace(function))
 
 
 def take_for_constant(function: F) -> F:
-    """Let Dynamo call a module's function as it traces, and make the result a constant of the program."""
+    """Make Dynamo call a module's function while it traces, and use the result as a constant of the program."""
     return _mark(function, lambda: torch._dynamo.assume_constant_result(function))
 
 
 def _mark(function: F, mark: Callable[[], Any]) -> F:
-    """Replace a function by a marked one once Dynamo is imported, which takes as long as all the rest of PyTorch."""
+    """Replace a function by a marked one when Dynamo is imported; to import it here would double PyTorch's time."""
     marked: list[Any] = []
 
     def put() -> None:

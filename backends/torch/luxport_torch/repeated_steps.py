@@ -1,9 +1,10 @@
-"""Eager steps of `Adam` that reuse what the first one has found out about the state.
+"""Eager steps of `Adam` that skip the checks of the state which the first step has made.
 
-The first step checks whether the state's trees hold plain tensors that may be written over. If so it makes a plan:
-lists of the parameters and moments, and the rule's numbers as Python's. Unless parameters or optimizer state are read
-between two steps, the plan stays valid, and a step is the objective, its gradients and one call of the fused kernel.
-Reading them returns the same tensors in the same trees, and the next step checks anew.
+The first step checks whether the state's trees hold plain tensors that may be written over. If so, it makes a plan:
+the parameters and moments in flat lists, and the hyperparameters as Python floats. As long as nobody reads the
+parameters or the optimizer's state between two steps, the plan stays valid, and a step computes the objective and its
+gradients and calls the fused kernel once. After a read, which returns the same tensors in the same trees, the next step
+checks the state again, because the reader may have changed it.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ _FLOATS = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 class _Plan:
-    """Parameters and moments of a training in lists, in the memory of its trees."""
+    """The parameters and moments of a state in flat lists, which share memory with the state's trees."""
 
     def __init__(self, state: TrainState, leaves: Sequence[torch.Tensor], moments: Sequence[Any]) -> None:
         self.ps, self.opt_state = state.ps, state.opt_state
-        # Tensors of the same memory that require gradients: those that users see never do.
+        # Tensors that share the parameters' memory but require gradients; the ones that users see never do.
         self.leaves = [leaf.detach().requires_grad_() for leaf in leaves]
         self.followed_ps = build_like(state.ps, iter(self.leaves))
         self._ms, self._vs = [m for m, _ in moments], [v for _, v in moments]
@@ -41,12 +42,12 @@ class _Plan:
         self._round: Any = _FLOATS[leaves[0].dtype]
 
     def round_powers(self, clock: Sequence[torch.Tensor]) -> tuple[Any, Any]:
-        """Return powers of beta as NumPy's numbers, in the precision of the parameters."""
+        """Return the powers of both betas as NumPy scalars, in the precision of the parameters."""
         one, two = clock
         return self._round(one.item()), self._round(two.item())
 
     def step(self, grads: Sequence[torch.Tensor], powers: tuple[Any, Any]) -> tuple[Any, Any]:
-        """Write the next parameters and moments over the last ones, and return the next powers of beta."""
+        """Update parameters and moments in place, and return the powers of both betas for the next step."""
         one, two = powers
         beta = self._beta1, self._beta2
         step_adam(self.leaves, grads, self._ms, self._vs, (float(one), float(two)), self._eta, beta, self._epsilon)
@@ -54,7 +55,7 @@ class _Plan:
 
 
 class Ongoing:
-    """The entries of a state after some steps of a plan; each is made when it is read."""
+    """A state after some steps of a plan; its entries are computed when they are read (see `make_lazy_state`)."""
 
     __slots__ = ("_plan", "_powers", "_read", "_skipped", "_step", "backend", "is_seen", "st")
 
@@ -74,11 +75,11 @@ class Ongoing:
 
     @property
     def leaves(self) -> list[torch.Tensor]:
-        """The same tensors in a list."""
+        """The parameters, as a flat list of the same tensors."""
         return self._plan.leaves
 
     def entry(self, name: str) -> Any:
-        """Return an entry of the state, which is made once."""
+        """Return an entry of the state, computed at the first call."""
         if name == "ps" or name == "opt_state":
             self.is_seen = True
         if name not in self._read:
@@ -86,12 +87,12 @@ class Ongoing:
         return self._read[name]
 
     def take_step(self, program: Any, grads: Sequence[torch.Tensor], st: Any) -> TrainState:
-        """Return the state after a step, in the same memory."""
+        """Update parameters and moments in place, and return the state after the step."""
         powers = self._plan.step(grads, self._powers)
         return make_lazy_state(program, Ongoing(self.backend, self._plan, st, self._step + 1, self._skipped, powers))
 
     def skip_step(self, program: Any) -> TrainState:
-        """Return the state after a step that was skipped."""
+        """Return the state after a step that left the parameters unchanged, with one more skipped step counted."""
         powers = self._powers
         return make_lazy_state(
             program, Ongoing(self.backend, self._plan, self.st, self._step, self._skipped + 1, powers)
@@ -112,7 +113,7 @@ class Ongoing:
 
 
 def begin_plan(backend: Any, state: TrainState) -> Ongoing | None:
-    """Return a state as the start of a plan; None if anything in it is unusual."""
+    """Make a plan for a state; return None if the state has anything but plain tensors updated by one `Adam`."""
     opt_state = state.opt_state
     if type(opt_state) is not OptimizerState or len(opt_state.groups) != 1 or state.scale is not None:
         return None
@@ -128,7 +129,7 @@ def begin_plan(backend: Any, state: TrainState) -> Ongoing | None:
 
 
 def _are_plain(leaves: list[torch.Tensor], moments: list[Any]) -> bool:
-    """Tell whether these are distinct tensors of float32 or float64, on the CPU, in C order."""
+    """Return whether these are distinct tensors on the CPU, of one dtype, float32 or float64, in C order."""
     if not leaves or any([type(pair) is not tuple or len(pair) != 2 for pair in moments]):
         return False
     all_of_them = [*leaves, *[moment for pair in moments for moment in pair]]
@@ -145,7 +146,7 @@ def _are_plain(leaves: list[torch.Tensor], moments: list[Any]) -> bool:
 
 
 def _are_known(group: Any, step: Any, leaves: list[torch.Tensor]) -> bool:
-    """Tell whether the rule's numbers are on the CPU, in the precision of the parameters, and require no gradient."""
+    """Return whether hyperparameters are on the CPU, in the precision of the parameters, and need no gradient."""
     clock, values = group.clock, group.values
     if type(clock) is not tuple or len(clock) != 2:
         return False

@@ -1,4 +1,4 @@
-"""Graphs of modules by `torch.fx`: which modules and functions a `forward` calls, on what."""
+"""Graphs of PyTorch modules, traced with `torch.fx`: the calls that a `forward` makes, and their arguments."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ _MAKING = ("arange", "eye", "full", "linspace", "ones", "zeros")
 
 
 def trace_module(module: torch.nn.Module, leaves: set[int], inputs: tuple[Any, ...] | None) -> fx.Graph:
-    """Return the graph of a module's forward, in which the modules of these ids are called whole.
+    """Return the graph of a module's `forward`, in which the modules with the ids `leaves` are single nodes.
 
-    Arguments with a default keep it, unless there are inputs for them. Where the program decides by a value, it is that
-    which the inputs give.
+    Arguments with a default keep it, unless there are inputs for them. A branch on a value is taken as for the inputs.
 
-    Raises: ValueError, with the line, where the program decides by a value and there are no inputs, or cannot be traced
+    Raises: ValueError, with the line, if there is a branch on a value but no inputs, or if the module cannot be traced
     """
     parameters = list(inspect.signature(module.forward).parameters.values())
     given = len(inputs) if inputs is not None else sum(p.default is p.empty for p in parameters)
@@ -50,21 +49,21 @@ def trace_module(module: torch.nn.Module, leaves: set[int], inputs: tuple[Any, .
 
 
 def _find_line(error: Exception) -> str:
-    """Return the line of the program at which tracing failed."""
+    """Return the line of the traced program at which tracing failed, as text for an error message."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not any(part in f.filename for part in _OWN)]
     last = frames[-1] if frames else None
     return f" ({last.filename.rsplit('/', 1)[-1]} line {last.lineno}: {last.line})" if last else ""
 
 
 def _does_more(node: fx.Node) -> bool:
-    """Tell whether a node matters even if its result is not used: inputs, and changes of an array in place."""
+    """Return whether a node must stay even if its result is unused: inputs, output, modules, changes in place."""
     name = str(getattr(node.target, "__name__", node.target))
     changes = name.endswith("_") or name == "setitem" or name in ("iadd", "isub", "imul", "itruediv")
     return node.op in ("placeholder", "output", "call_module") or changes or bool(node.kwargs.get("inplace"))
 
 
 def find_line(node: fx.Node) -> str:
-    """Return the line that made a node: the file, its number and its text, or nothing."""
+    """Return the line of the program that made a node, as text for a message; "" if it is unknown."""
     lines = [line.strip() for line in (node.stack_trace or "").splitlines()]
     places = [i for i, line in enumerate(lines) if line.startswith("File ") and not any(part in line for part in _OWN)]
     if not places:
@@ -76,7 +75,7 @@ def find_line(node: fx.Node) -> str:
 
 
 class Held(torch.nn.Module):
-    """A module of one input in another one, as the hooks of the outermost module are not traced."""
+    """Wraps a module of one input: `torch.fx` does not trace the hooks of the outermost module."""
 
     def __init__(self, held: torch.nn.Module) -> None:
         super().__init__()
@@ -84,7 +83,7 @@ class Held(torch.nn.Module):
         self.train(held.training)
 
     def forward(self, x: Any) -> Any:
-        """Call it, hooks included."""
+        """Call the wrapped module with its hooks."""
         return self.held(x)
 
 
@@ -125,7 +124,7 @@ class _Tracer(fx.Tracer):
         return self._values[obj.node]
 
     def _compute_value(self, node: fx.Node) -> Any:
-        """Compute what a node is for the inputs."""
+        """Return the value of a node for the given inputs."""
         if node.op == "placeholder":
             number = sum(other.op == "placeholder" for other in self._values)
             inputs: Any = self._inputs
@@ -154,7 +153,7 @@ class _Tracer(fx.Tracer):
 
 @contextmanager
 def _open_factories(tracer: fx.Tracer) -> Iterator[None]:
-    """Let functions that make tensors of numbers, such as `torch.zeros`, be traced where these are not known yet."""
+    """Patch functions that make tensors, such as `torch.zeros`, to be traced if an argument is a `Proxy`."""
     real = {name: getattr(torch, name) for name in _MAKING}
 
     def defer(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Steps of training by PyTorch: gradients by autograd or one compiled graph, then the optimizer in the same memory."""
+"""Training steps in PyTorch: gradients from autograd or a compiled graph, then an optimizer that works in place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["train_program"]
 _run_backward: Any = torch.autograd.Variable._execution_engine.run_backward
 _set_recording: Any = torch._C._set_grad_enabled
 _torch: Any = torch
-"""Its functions of many tensors, which are not declared."""
+"""PyTorch as Any: its stubs do not declare the `_foreach` functions."""
 
 
 def train_program(
@@ -36,13 +36,18 @@ def train_program(
     exchange: Callable[..., Any] | None = None,
     nonfinite: str | None = None,
 ) -> Callable[[Any, Any], Any]:
-    """Return a step as a function of data and state; if it may `donate`, in the memory of the state.
+    """Return a training step as a function of data and state.
 
-    What `exchange` makes of gradients, loss, statistics and states is stepped by. With `nonfinite`, as `train_step`
-    takes it, the optimizer's step is all that there is to finish.
+    The optimizer's step is one call of a fused kernel. It is not compiled: a graph would be no faster, and would copy
+    the parameters, which the kernel can update in place.
 
-    The optimizer's step is one call of a fused kernel: a compiled graph would be no faster, and would copy the
-    parameters where the kernel may write over them.
+    Args:
+        gradients: computes gradients, loss, statistics and the new state of the model
+        finish: takes the optimizer's step
+        jit: whether to compile `gradients`
+        donate: whether the step may update the memory of the given state in place
+        exchange: combines the results of `gradients` with those of other processes
+        nonfinite: the option of `train_step`; if given, `finish` does nothing but the optimizer's step
     """
     compute = _compile(gradients) if jit else gradients
     if donate and not jit:
@@ -53,7 +58,7 @@ def train_program(
             grads, loss, stats, st = compute(state.program, state.ps, state.st, state.scale, data)
             if exchange is not None:
                 grads, loss, stats, st = exchange(grads, loss, stats, st)
-            ask = loss.is_cpu  # whether the loss can be read without waiting
+            ask = loss.is_cpu  # on a GPU, reading the loss would wait for the computation
             return finish(state, state._replace(st=st), grads, loss, stats, in_place=donate, ask=ask)
 
     def run_ongoing(data: Any, state: Any) -> Any:
@@ -88,12 +93,12 @@ def train_program(
 
 @lru_cache(maxsize=64)
 def _compile(gradients: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile the computation of gradients once for several programs, which differ in what they do with them."""
+    """Compile the computation of gradients, once for all programs that share it."""
     return compiled(gradients)
 
 
 def _differentiate_at_leaves(f: Callable[..., Any], ps: tree.Tree) -> tuple[Any, tree.Tree]:
-    """Differentiate with respect to the parameters themselves, which the step may change, instead of copies."""
+    """Differentiate with respect to the parameters themselves, not copies: the step may change them in place."""
     leaves: list[torch.Tensor] = []
     if type(ps) is not dict or _is_followed() or not collect_tensors(ps, leaves) or not _are_plain(leaves):
         return value_and_grad(f, has_aux=True)(ps)
@@ -129,7 +134,7 @@ def _find_gradients(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
 
 
 def _call_autograd(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
-    """Call what `torch.autograd.grad` calls, without its checks of every leaf."""
+    """Call the function that `torch.autograd.grad` calls after checking every leaf, which takes time."""
     if type(value) is not torch.Tensor:
         return torch.autograd.grad(value, leaves, allow_unused=True)
     to = {"allow_unreachable": True, "accumulate_grad": False}
@@ -137,7 +142,7 @@ def _call_autograd(value: torch.Tensor, leaves: list[torch.Tensor]) -> Any:
 
 
 def _are_finite(tensors: list[torch.Tensor]) -> bool:
-    """Tell whether no number is infinite or NaN: by the sum of norms, and only if that is not finite by each number."""
+    """Return whether all numbers are finite; they are tested one by one only if the sum of norms overflows."""
     norms = _torch._foreach_norm(tensors)
     return math.isfinite(torch.stack(norms).sum().item()) or bool(all_finite(tensors))
 
@@ -147,7 +152,7 @@ def _is_followed() -> bool:
 
 
 def _are_plain(leaves: list[torch.Tensor]) -> bool:
-    """Tell whether there are tensors, all distinct, floating or complex, and none requires a gradient yet."""
+    """Return whether these are distinct floating or complex tensors, at least one, that require no gradient yet."""
     return (
         0 < len(leaves) == len(set(map(id, leaves)))
         and all([leaf.is_floating_point() or leaf.is_complex() for leaf in leaves])

@@ -21,9 +21,9 @@ _depth: ContextVar[int] = ContextVar("luxport_torch_depth", default=0)
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
-    """Differentiate by `torch.autograd.grad`, or by `torch.func` inside another transform or a compiled program.
+    """Differentiate with `torch.autograd.grad`, or with `torch.func` inside another transform or a compiled program.
 
-    One level of autograd costs a third of `torch.func`, which in turn nests and compiles.
+    `torch.autograd.grad` takes a third of the time of `torch.func`, but only `torch.func` nests and compiles.
     """
 
     @_track
@@ -51,7 +51,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
 
 
 class differentiating:
-    """Record operations, and let gradients taken inside know that they may be differentiated themselves."""
+    """Record operations, and mark that gradients taken inside may be differentiated again (see `_is_nested`)."""
 
     def __enter__(self) -> None:
         self._token = _depth.set(_depth.get() + 1)
@@ -66,8 +66,8 @@ class differentiating:
 def _differentiate_functional(
     f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, Any]:
-    # Flat lists, as PyTorch takes None and `Static` for leaves, and refuses them. And in compiled programs, Dynamo
-    # would spend two fifths of its time on PyTorch's own handling of nested dicts.
+    # PyTorch gets flat lists of tensors instead of trees. In trees it would treat None and `Static` as leaves and raise
+    # an error; and in compiled programs Dynamo would spend two fifths of its time on nested dicts.
     positions = (argnums,) if isinstance(argnums, int) else argnums
     wrt = [args[i] for i in positions]
     places = [i % len(args) for i in positions]
@@ -85,7 +85,7 @@ def _differentiate_functional(
         asides.extend([tree.structure(aux), [None if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]])
         return value, [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
 
-    asides: list[Any] = []  # the structure of aux, and its leaves that are no tensors, which PyTorch refuses
+    asides: list[Any] = []  # the structure of aux, and its leaves that are not tensors: PyTorch raises errors for these
     found, result = torch.func.grad_and_value(of_arrays, 0, has_aux)(tree.leaves(wrt), tree.leaves(others))
     gradients = tree.unflatten(structure, iter(found))
     if has_aux:
@@ -97,10 +97,10 @@ def _differentiate_functional(
 
 
 def _track(transform: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a transform work inside `torch.inference_mode` too, whose tensors cannot be recorded.
+    """Make a transform work inside `torch.inference_mode`, too.
 
-    Such tensors among the arguments are copied. Those that a function closes over are not: PyTorch raises an error
-    where the gradient needs their values.
+    Autograd cannot record tensors made in inference mode, so those among the arguments are copied. Tensors that the
+    function closes over are not: PyTorch raises an error where the gradient needs their values.
     """
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -119,16 +119,16 @@ def _make_recordable(leaf: Any) -> Any:
 
 @_track
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """Differentiate by `torch.func.vjp`."""
+    """Differentiate with `torch.func.vjp`."""
     y, pull = torch.func.vjp(f, *primals)  # type: ignore[misc]
     return y, _track(pull)
 
 
 @_track
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Differentiate by `torch.func.jvp`; compiled, by `torch.func.vjp` twice: nested, the other ends the process.
+    """Differentiate with `torch.func.jvp`, or with `torch.func.vjp` twice where the former does not work.
 
-    A `custom_vjp` has a rule for the second way alone.
+    In compiled programs a nested `torch.func.jvp` ends the process, and a `custom_vjp` has no forward-mode rule.
     """
     if torch.compiler.is_compiling():
         return _compute_jvp_by_vjp(f, primals, tangents)
@@ -141,19 +141,19 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
 
 
 def _compute_jvp_by_vjp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Pull a cotangent back, which is linear in it, and differentiate that: the product with the Jacobian itself."""
+    """Compute a jvp by reverse mode twice: the vjp is linear in its cotangent, and its transpose is the jvp."""
     y, pull = torch.func.vjp(f, *primals)  # type: ignore[misc]
     _, push = torch.func.vjp(pull, tree.map(torch.zeros_like, y))  # type: ignore[misc]
     return y, push(tuple(tangents))[0]
 
 
 def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
-    """Differentiate by `torch.func.jacrev`."""
+    """Differentiate with `torch.func.jacrev`."""
     return _track(torch.func.jacrev(f, argnums))
 
 
 def stop_gradient(array: torch.Tensor) -> torch.Tensor:
-    """Cut the gradient."""
+    """Return the array, through which no gradient flows."""
     return array.detach()
 
 
@@ -161,9 +161,10 @@ register_constant(CustomGradient)
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Recompute by `torch.utils.checkpoint`.
+    """Return f, recomputed in the backward pass with `torch.utils.checkpoint`.
 
-    `torch.func` has nothing of the kind, and the compiler decides by itself what to keep.
+    Inside `torch.func`, which has no checkpointing, and in compiled programs, where the compiler decides what to
+    recompute, f is returned unchanged.
     """
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return f
@@ -171,7 +172,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_nested(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Tell whether a gradient taken here may itself be differentiated."""
+    """Return whether a gradient that is computed here may be differentiated again."""
     if _depth.get() or torch._C._are_functorch_transforms_active():
         return True
     return torch.is_grad_enabled() and any(
@@ -180,5 +181,5 @@ def _is_nested(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 
 def cut_off(leaf: Any) -> Any:
-    """Cut a tensor off what it was computed from."""
+    """Detach a tensor from the graph that computed it; return any other leaf unchanged."""
     return leaf.detach() if isinstance(leaf, torch.Tensor) else leaf

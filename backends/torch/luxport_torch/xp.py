@@ -1,6 +1,7 @@
-"""PyTorch's Array API namespace: `array_api_compat.torch`, with functions that `torch.func.vmap` takes.
+"""PyTorch's Array API namespace: `array_api_compat.torch`, with a few functions replaced.
 
-It has no rule for `torch.moveaxis`, which is `torch.movedim`, and none for places found by a mask.
+`torch.func.vmap` has no rule for `torch.moveaxis`, whose synonym `torch.movedim` it supports, and none for assignment
+through a boolean mask.
 """
 
 # pyright: reportWildcardImportFromLibrary=false, reportUnsupportedDunderAll=false, reportUndefinedVariable=false
@@ -25,14 +26,17 @@ def unstack(x: torch.Tensor, /, *, axis: int = 0) -> tuple[torch.Tensor, ...]:
 
 
 def sign(x: torch.Tensor, /) -> torch.Tensor:
-    """Return the sign, NaN of NaN."""
+    """Return the sign of each element; the sign of NaN is NaN."""
     if not x.is_floating_point():
         return array_api_compat.torch.sign(x)
     return torch.where(torch.isnan(x), x, torch.sign(x))
 
 
 def take_along_axis(x: torch.Tensor, indices: torch.Tensor, /, *, axis: int = -1) -> torch.Tensor:
-    """Return the elements of x at indices along an axis; PyTorch's compiler leaves the sizes of alike shapes open."""
+    """Return the elements of x at indices along an axis.
+
+    `torch.gather`, where shapes allow it, compiles into one program for all sizes; `take_along_dim` does not.
+    """
     along = axis if axis >= 0 else axis + x.ndim
     kept, wanted = [(*each.shape[:along], *each.shape[along + 1 :]) for each in (x, indices)]
     alike = x.ndim == indices.ndim and kept == wanted

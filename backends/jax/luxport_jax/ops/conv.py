@@ -41,7 +41,7 @@ def conv_nd(
 
 
 def _is_product(x: Any, weight: Any, padding: Pairs) -> bool:
-    """Tell whether one product is faster: for one channel in a program on a CPU, XLA's kernels take twice its time.
+    """Return whether one product is faster: for one channel in a program on a CPU, XLA's kernels take twice its time.
 
     Measured with gradients, for 6 to 32 kernels of 9 to 49 weights. The copies of windows must fit into the cache. A
     step of LeNet takes 0.78 of its time; with its second convolution, of 6 channels, done so too, 1.3 of it.

@@ -9,5 +9,5 @@ __all__ = ["may_look"]
 
 
 def may_look(x: jax.Array) -> bool:
-    """Tell whether x can be read at once: no tracer, and on the CPU."""
+    """Return whether x can be read at once: no tracer, and on the CPU."""
     return not isinstance(x, Tracer) and x.is_fully_addressable and all([d.platform == "cpu" for d in x.devices()])

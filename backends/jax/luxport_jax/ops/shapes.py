@@ -8,5 +8,5 @@ __all__ = ["are_fixed"]
 
 
 def are_fixed(x: Any) -> bool:
-    """Tell whether sizes are plain numbers: a program with symbols is to serve every size that they stand for."""
+    """Return whether sizes are plain numbers: a program with symbols is to serve every size that they stand for."""
     return all([isinstance(n, int) for n in x.shape])

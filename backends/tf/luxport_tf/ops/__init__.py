@@ -1,4 +1,4 @@
-"""TensorFlow's own versions of operations, one file a family."""
+"""TensorFlow's overrides of operations, one file for each family of operations."""
 
 from luxport_tf.ops.activations import *
 from luxport_tf.ops.affine import *

@@ -1,7 +1,8 @@
-"""Activation functions by TensorFlow: its own where values and derivatives, at kinks too, are the definition's.
+"""TensorFlow's overrides of activation functions.
 
-These have no override: selu (TensorFlow's has another derivative at 0), softsign (no second derivative), elu (it
-subtracts 1 from an exponential, which is imprecise near 0), silu and gelu (slower than the definitions), and mish
+TensorFlow's function is called where its values and derivatives, at kinks too, equal the definition's. Without override
+are selu (TensorFlow's has another derivative at 0), softsign (no second derivative), elu (it subtracts 1 from an
+exponential, which is imprecise near 0), silu and gelu (slower than the definitions), and mish
 (TensorFlow's tanh is 1 from 7.9 on in float32, where mish would lose its slope).
 """
 
@@ -27,11 +28,11 @@ __all__ = [
 
 
 def _accept_floats(op: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Leave every other dtype, conversions and refusals included, to the definition."""
+    """Call the native function for floating dtypes, and the definition, which converts or rejects, for others."""
     definition = definition_of(op)
 
     def wrap(native: Callable[..., Any]) -> Callable[..., Any]:
-        # A function of the library is documented by the definition.
+        # TensorFlow's own functions get the docstring of the definition.
         @functools.wraps(native if native.__module__ == __name__ else definition)
         def function(x: Any, **options: Any) -> Any:
             if not x.dtype.is_floating:
@@ -52,7 +53,7 @@ tanh = _accept_floats(ops.tanh)(tf.math.tanh)
 
 @_accept_floats(ops.erf)
 def erf(x: Any) -> Any:
-    """Call TensorFlow's function where erf is not yet 1: in float64 it makes NaN of numbers whose square overflows."""
+    """Call TensorFlow's function on x clipped to where erf is not yet 1; its float64 erf is NaN where x² overflows."""
     return tf.math.erf(tf.clip_by_value(x, -10.0, 10.0))
 
 
@@ -64,25 +65,25 @@ def hardsigmoid(x: Any) -> Any:
 
 @_accept_floats(ops.hardswish)
 def hardswish(x: Any) -> Any:
-    """Multiply clipped values; gradients pass through the edges of a clip."""
+    """Multiply clipped values; a clip passes gradients at its edges, as the definition does."""
     return tf.maximum(x, -3.0) * (tf.clip_by_value(x + 3.0, 0.0, 6.0) / 6.0)
 
 
 @_accept_floats(ops.leakyrelu)
 def leakyrelu(x: Any, *, a: float = 0.01) -> Any:
-    """Call TensorFlow's function except in float64: it takes the slope in float32."""
+    """Call TensorFlow's function except in float64, for which it would round the slope to float32."""
     return definition_of(ops.leakyrelu)(x, a=a) if x.dtype == tf.float64 else tf.nn.leaky_relu(x, a)
 
 
 @_accept_floats(ops.logsigmoid)
 def logsigmoid(x: Any) -> Any:
-    """Call `softplus` of -x, and negate."""
+    """Compute -softplus(-x)."""
     return -tf.math.softplus(-x)
 
 
 @_accept_floats(ops.swish)
 def swish(x: Any) -> Any:
-    """Compute the formula, and x itself where x is large, unless the program may rely on x being finite."""
+    """Compute x sigmoid(x); where x may be infinite, with clipped x, and x itself as the result where it is large."""
     if may_rely():
         rely_on(tf.math.is_finite(tf.reduce_sum(x)))
         return x * tf.math.sigmoid(x)
@@ -92,7 +93,7 @@ def swish(x: Any) -> Any:
 
 @_accept_floats(ops.gelu_tanh)
 def gelu_tanh(x: Any) -> Any:
-    """Compute the formula, with a gradient written out."""
+    """Compute x sigmoid(c(x)), c a cubic, with a hand-written gradient."""
     return _compute_gelu_of_cubic(ops.gelu_tanh, x)
 
 
@@ -103,7 +104,7 @@ def gelu_sigmoid(x: Any) -> Any:
 
 
 def _compute_gelu_of_cubic(op: Callable[..., Any], x: Any) -> Any:
-    """Compute by few operations in a program that may rely on numbers of usual size, otherwise by the definition."""
+    """Compute in few operations, if a graph may take shortcuts (the cubic may overflow); else by the definition."""
     if x.dtype not in (tf.float32, tf.float64) or not may_rely():
         return definition_of(op)(x)
     rely_on(tf.reduce_max(tf.abs(x)) < find_usual_bound(tf, x))
@@ -112,7 +113,7 @@ def _compute_gelu_of_cubic(op: Callable[..., Any], x: Any) -> Any:
 
 @tf.custom_gradient
 def _apply_gate_by_cubic(x: Any) -> Any:
-    """Return x times the sigmoid of a cubic; its gradient takes 1 - sigmoid(c) as sigmoid(-c), which stays exact."""
+    """Return x times the sigmoid of a cubic c; its gradient uses sigmoid(-c), more exact than 1 - sigmoid(c)."""
     square = x * x
     inner = x * (_SCALE + _SCALE * 0.044715 * square)
     gate = tf.math.sigmoid(inner)

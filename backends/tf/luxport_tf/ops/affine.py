@@ -1,4 +1,4 @@
-"""Products with weights by TensorFlow."""
+"""TensorFlow's override of `dense`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _define_dense = ops.definition_of(ops.dense)
 
 
 def dense(x: Any, weight: Any, bias: Any = None) -> Any:
-    """Take one matrix product for any number of leading axes."""
+    """Compute one matrix product, for any number of leading axes."""
     if x.dtype != weight.dtype or (bias is not None and bias.dtype != x.dtype) or x.dtype in _WITHOUT_PRODUCTS:
         return _define_dense(x, weight, bias)
     check_dense(x, weight, bias)
@@ -31,7 +31,7 @@ def dense(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def add_bias(y: Any, bias: Any) -> Any:
-    """Add along the last axis. Of half types the gradient's sum, over all the others, is taken in float32."""
+    """Add a bias along the last axis; for half types in float32, in which the bias's gradient is then summed."""
     if len(y.shape) < 2:
         return y + bias
     if y.dtype.size < 4:

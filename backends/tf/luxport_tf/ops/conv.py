@@ -1,4 +1,4 @@
-"""Convolution by TensorFlow with the channels last: CPU kernels of other layouts lack dtypes."""
+"""TensorFlow's overrides of convolutions, with channels last: its CPU kernels for other layouts lack dtypes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ __all__ = ["conv_nd", "conv_transpose_nd"]
 
 
 def _accept_native(op: Callable[..., Any], *, most_axes: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Call the definition for other dtypes, more spatial axes and empty batches, for which the library fails.
+    """Return a decorator that calls the definition for inputs for which TensorFlow's function fails.
 
-    Half types are convolved in float32, in which sums are taken, those of gradients too.
+    Those are mixed or other dtypes, more spatial axes, and empty batches. Half types are convolved in float32, so that
+    all sums, also in gradients, are in float32.
     """
     definition = ops.definition_of(op)
 
@@ -44,7 +45,7 @@ def _accept_native(op: Callable[..., Any], *, most_axes: int) -> Callable[[Calla
 def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
-    """Flip the kernel, and call the library's correlation; padding and dilation that it lacks are written out."""
+    """Call TensorFlow's convolution; padding and dilation that it does not support become zeros in x and weight."""
     rank = len(stride)
     weight = _put_kernel_first(weight, dilation, flip)
 
@@ -73,7 +74,7 @@ def conv_transpose_nd(
     groups: int,
     flip: bool,
 ) -> Any:
-    """Call the library's function for one and two axes without padding, and cut the padding away afterward."""
+    """Call TensorFlow's function for one or two axes without padding, and crop or pad the result."""
     rank = len(stride)
     weight = _put_kernel_first(weight, dilation, flip)
     around = find_transposed_padding(padding, output_padding)
@@ -92,16 +93,16 @@ def conv_transpose_nd(
 
 
 def _convolve_samples(convolve: Any, x: Any) -> Any:
-    """Convolve a batch that may turn out empty as the program runs: for an empty one the library fails.
+    """Convolve a batch of unknown size, which may be empty when the graph runs: for an empty one TensorFlow fails.
 
-    An empty batch gets one sample, which is cut away from the result. For any other, padding and cutting are by
-    nothing: neither they nor their gradients copy memory.
+    An empty batch is padded by one sample, which is removed from the result. For any other batch, padding and slicing
+    do nothing: neither they nor their gradients copy memory.
     """
     if x.shape[0] is not None:
         return convolve(x)
     samples, others = tf.shape(x)[0], len(x.shape) - 1
     more = tf.cast(tf.equal(samples, 0), tf.int32)
-    # Ones, as TensorFlow fuses padding by zeros into the convolution after it, and then drops the added sample.
+    # Padded by ones: TensorFlow would fuse padding by zeros into the convolution, and drop the added sample.
     enough = tf.pad(x, more * [[0, 1], *[[0, 0]] * others], constant_values=1)
     enough.set_shape(x.shape)
     y = convolve(enough)
@@ -113,7 +114,7 @@ def _convolve_samples(convolve: Any, x: Any) -> Any:
 def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> Any:
     if 1 < groups == x.shape[3] and stride[0] == stride[1]:
         per_channel = tf.reshape(weight, (*weight.shape[:2], groups, weight.shape[3] // groups))
-        # With explicit padding and a bias behind it, a graph's fused kernel aborts the process.
+        # Padded before: with padding as an option and a bias after it, a graph's fused kernel aborts the process.
         return tf.nn.depthwise_conv2d(pad_spatial(x, padding), per_channel, (1, *stride, 1), "VALID")
     if not _is_same(x, weight, stride, padding):
         x, how = pad_spatial(x, padding), "VALID"
@@ -123,7 +124,10 @@ def _conv2d(x: Any, weight: Any, stride: Sizes, padding: Pairs, groups: int) -> 
 
 
 def _is_same(x: Any, weight: Any, stride: Sizes, padding: Pairs) -> bool:
-    """Tell whether this is the library's "SAME" padding: explicit padding has slow gradients, padding before copies."""
+    """Return whether this is TensorFlow's "SAME" padding.
+
+    It is preferred, because explicit padding has slow gradients, and padding before the convolution copies memory.
+    """
     if not any(map(any, padding)) or None in x.shape[1:3]:
         return False
     for n, k, s, (low, high) in zip(x.shape[1:3], weight.shape[:2], stride, padding, strict=True):
@@ -139,7 +143,7 @@ def _conv2d_transpose(x: Any, weight: Any, stride: Sizes) -> Any:
             None if n is None else (n - 1) * s + k for n, s, k in zip(places, stride, weight.shape[:2], strict=True)
         ]
 
-    # Sizes may be known only to the running program.
+    # Some sizes may be known only when the graph runs.
     samples, *places, _ = read_sizes(x)
     y = tf.nn.conv2d_transpose(x, weight, (samples, *find_covered(places), weight.shape[2]), stride, "VALID")  # type: ignore[arg-type]
     return tf.ensure_shape(y, (x.shape[0], *find_covered(x.shape[1:3]), weight.shape[2]))
@@ -158,9 +162,9 @@ def _convolve_by_group(correlate: Any, x: Any, weight: Any, groups: int) -> Any:
 
 
 def _put_kernel_first(weight: Any, dilation: Sizes, flip: bool) -> Any:
-    """Lay a weight (a, b, *kernel) out as (*kernel, b, a), with zeros between a dilated kernel's entries.
+    """Transpose a weight (a, b, *kernel) to (*kernel, b, a), with zeros between a dilated kernel's entries.
 
-    The library's own dilation is not there for every dtype.
+    TensorFlow's own dilation does not support every dtype.
     """
     axes = list(range(2, len(weight.shape)))
     if flip:

@@ -1,4 +1,4 @@
-"""Rows of a table by TensorFlow."""
+"""TensorFlow's overrides of embeddings and of functions of indices."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["embedding", "value_range"]
 
 
 def embedding(table: Any, indices: Any) -> Any:
-    """Gather once, for indices of any shape, known or not."""
+    """Gather rows once, for indices of any shape, known or not."""
     expect_integers(indices)
     indices, there = require_in_range(xp, indices, read_sizes(table)[0])
-    # Gradients of rows that are taken several times are summed in float32.
+    # In float32, so that gradients of rows that are taken several times are summed in float32.
     rows = tf.cast(xp.take(widen_halves(xp, table), indices, axis=0), table.dtype)
     return rows if there is None else mark_missing(xp, rows, there)
 
 
 def value_range(x: Any) -> tuple[int, int] | None:
-    """Return the least and the largest value; None if there are none, or they cannot be read at once."""
+    """Return minimum and maximum; None if x is empty or cannot be read now."""
     if not may_look(x) or 0 in x.shape:
         return None
     values = x.numpy()

@@ -1,4 +1,4 @@
-"""Flat vectors by TensorFlow."""
+"""TensorFlow's override for splitting flat vectors."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ __all__ = ["split_vector"]
 
 
 def split_vector(vector: Any, *, sizes: tuple[int, ...]) -> tuple[Any, ...]:
-    """Split by one operation, whose gradient is one concatenation; each slice would have a whole vector of zeros.
+    """Split by one operation, whose gradient is one concatenation; that of a slice would be a vector full of zeros.
 
-    TensorFlow's graph optimizer crashes where all pieces of a split are reshaped: `identity_n` hides that from it.
+    TensorFlow's graph optimizer crashes if all pieces of a split are reshaped; `identity_n` prevents that.
     """
     return tuple(tf.identity_n(tf.split(vector, list(sizes))))

@@ -1,4 +1,4 @@
-"""Limits of TensorFlow's kernels: many count in 32 bits, and larger numbers wrap around to negative ones."""
+"""A check for TensorFlow's kernels that count in 32 bits: larger counts would wrap around to negative numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["expect_countable"]
 
 
 def expect_countable(what: str, n: int) -> None:
-    """Expect a number that TensorFlow's kernels can count to.
+    """Check that a count fits into 32 bits.
 
     Raises: LayerError
     """

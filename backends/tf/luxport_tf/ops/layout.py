@@ -1,7 +1,7 @@
-"""Moving channels: the library's kernels take them last, luxport has them second.
+"""Transposes between luxport's channels-second and TensorFlow's channels-last layout.
 
-In programs that `value_and_grad` differentiates, moves in opposite directions cancel, also across sums and functions of
-each element between them: a chain of layers computes with the channels last, and moves them at its ends only.
+In programs that `value_and_grad` differentiates, opposite transposes cancel, also if sums and elementwise functions are
+between them: a chain of layers computes with channels last, and transposes only at its ends.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _tape: ContextVar[Any] = ContextVar("luxport_tf_tape", default=None)
 
 @contextmanager
 def cancel_moves(tape: Any) -> Iterator[None]:
-    """Let opposite moves cancel in what this tape records."""
+    """Cancel opposite transposes in computations that this tape records."""
     token = _tape.set(tape)
     try:
         yield
@@ -33,23 +33,23 @@ def cancel_moves(tape: Any) -> Iterator[None]:
 
 
 def put_channels_last(x: Any) -> Any:
-    """Move the channels behind the spatial axes; if they were moved from there, return the array before that move."""
+    """Move channels behind the spatial axes; if x is the result of the opposite transpose, return that one's input."""
     before = _find_before_move(x)
     return tf.transpose(x, [0, *range(2, len(x.shape)), 1]) if before is None else before
 
 
 def put_channels_first(x: Any) -> Any:
-    """Move the channels before the spatial axes."""
+    """Move channels before the spatial axes."""
     return tf.transpose(x, _order_channels_first(len(x.shape)))
 
 
 def pad_spatial(x: Any, padding: Pairs, value: float = 0.0) -> Any:
-    """Pad the spatial axes of an array with its channels last."""
+    """Pad the spatial axes of a channels-last array."""
     return tf.pad(x, [[0, 0], *padding, [0, 0]], constant_values=value) if any(map(any, padding)) else x
 
 
 def apply_elementwise(function: Callable[..., Any], x: Any) -> Any:
-    """Apply a function to each element; if x is the result of a move, before it, so that later moves may cancel it."""
+    """Apply an elementwise function; if x was transposed, before the transpose, so that a later one can cancel it."""
     before = _find_before_move(x)
     return function(x) if before is None else put_channels_first(function(before))
 
@@ -65,13 +65,13 @@ def _find_before_move(x: Any) -> Any:
     before = _find_source(x)
     if before is None:
         return None
-    # A user's own tape that watches x itself would miss what is computed from the array before it.
+    # A user's own tape that watches x would not see computations from the array before the transpose.
     with tape.stop_recording():
         return None if record.should_record_backprop([x]) and not record.should_record_backprop([before]) else before
 
 
 def _find_source(x: Any) -> Any:
-    """Return x with its channels last, if x is the result of a move or a sum of such results; else None."""
+    """Return x with channels last, if x is the result of a transpose or a sum of such results; else None."""
     rank = x.shape.rank
     if rank is None or rank < 3:
         return None

@@ -1,4 +1,4 @@
-"""`xlogy` by TensorFlow."""
+"""TensorFlow's override of `xlogy`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HALVES = (tf.float16, tf.bfloat16)
 
 
 def xlogy(x: Any, y: Any) -> Any:
-    """Call the library once. Its gradient is x / y; the logarithm's own, 1 / y, vanishes for the largest numbers."""
+    """Call TensorFlow's function, whose gradient is x / y; 1 / y, the gradient of log, underflows for the largest y."""
     if x.dtype != y.dtype or x.dtype not in (*_KINDS, *_HALVES):
         return _define_xlogy(x, y)
     if x.dtype in _HALVES:

@@ -1,4 +1,4 @@
-"""Normalization by TensorFlow: its fused kernel, with the channels last."""
+"""TensorFlow's override of batch norm: its fused kernel, with channels last."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["batch_norm"]
 _define_batch_norm = definition_of(ops.batch_norm)
 
 FEW = 1 << 15
-"""Up to this size the formula takes half the time of the fused kernel, measured on a CPU from 2^13 to 2^19."""
+"""Up to this size the definition takes half the time of the fused kernel (measured on a CPU, 2^13 to 2^19)."""
 
 
 def batch_norm(
@@ -34,7 +34,7 @@ def batch_norm(
     momentum: float = 0.1,
     epsilon: float | None = None,
 ) -> tuple[Any, Any, Any]:
-    """Call the library's kernel if the squares of x neither overflow nor vanish; otherwise the definition."""
+    """Call TensorFlow's kernel if squares of x neither overflow nor underflow; otherwise the definition."""
     epsilon = choose_epsilon(x, epsilon)
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     tracked = running_mean is not None and running_var is not None
@@ -53,7 +53,7 @@ def batch_norm(
     elif not bool(usual):
         return _define_batch_norm(x, scale, bias, running_mean, running_var, **options)
     if training and tracked:
-        # How many values there are may be known only to the running program.
+        # The number of values may be known only when the graph runs.
         several = None not in x.shape or tf.size(last) > x.shape[1]
         running_mean = blend(xp, running_mean, mean, momentum, several)
         running_var = blend(xp, running_var, var, momentum, several)
@@ -63,7 +63,7 @@ def batch_norm(
 def _is_native(x: Any, running_mean: Any, *others: Any) -> bool:
     if x.dtype != tf.float32 or len(x.shape) < 2 or x.shape[1] is None:
         return False
-    size = x.shape.num_elements()  # None where only the running program knows
+    size = x.shape.num_elements()  # None if it is known only when the graph runs
     if size is not None and (size in (0, x.shape[1]) or size <= FEW):
         return False
     return all([p is None or (p.dtype == x.dtype and p.shape == x.shape[1:2]) for p in (running_mean, *others)])

@@ -1,4 +1,4 @@
-"""`observe`: callbacks that see values and gradients."""
+"""TensorFlow's override of `observe`: callbacks that get values and gradients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["observe"]
 
 
 def observe(x: Any, *, forward: Any = None, backward: Any = None) -> Any:
-    """Call `forward` with x and `backward` with its gradient; not in graphs, where they have no values."""
+    """Call `forward` with x and `backward` with its gradient; do nothing in graphs, where tensors have no values."""
     if not tf.executing_eagerly():
         return x
     if forward is not None:

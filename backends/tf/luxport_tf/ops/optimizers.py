@@ -1,4 +1,4 @@
-"""Steps of optimizers by TensorFlow."""
+"""TensorFlow's overrides of optimizers' steps."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _define_finite_norm = definition_of(clip.finite_norm)
 
 
 def adam_update(*arrays: Any, decay: Any, in_place: bool, **numbers: Any) -> tuple[Any, ...]:
-    """Step by as few kernels as the formula allows: in a graph each takes its time, however small the tensors are.
+    """Compute Adam's step with few kernels, because each kernel in a graph has a fixed cost.
 
-    Half types are left to the definition, whose order of operations keeps small gradients from underflowing.
+    Half types use the definition, whose order of operations keeps small gradients from underflowing.
     """
     n = len(arrays) // 4
     xs, dxs, ms, vs = arrays[:n], arrays[n : 2 * n], arrays[2 * n : 3 * n], arrays[3 * n :]
@@ -39,7 +39,7 @@ def adam_update(*arrays: Any, decay: Any, in_place: bool, **numbers: Any) -> tup
 
 
 def adam_step(dx: Any, m: Any, v: Any, **numbers: Any) -> tuple[Any, Any, Any]:
-    """Step by as few kernels as the formula allows, as `adam_update` does."""
+    """Compute Adam's step with few kernels, as `adam_update` does."""
     if dx.dtype not in (tf.float32, tf.float64):
         return _define_adam_step(dx, m, v, **numbers)
     return _move_moments(dx, m, v, *_list_constants(dx, **numbers))
@@ -61,5 +61,5 @@ def _move_moments(
 
 
 def finite_norm(size: Any, *, p: float, shape: tuple[Any, ...]) -> Any:
-    """Raise an error if the norm is not finite, unless it has no value yet."""
+    """Raise an error if the norm is not finite; return it unchecked in graphs, where its value is unknown."""
     return _define_finite_norm(size, p=p, shape=shape) if tf.executing_eagerly() else size

@@ -1,4 +1,7 @@
-"""Pooling by TensorFlow in two dimensions with the channels last: CPU kernels of other layouts lack dtypes."""
+"""TensorFlow's overrides of pooling, two axes at a time and with channels last.
+
+TensorFlow's CPU kernels for other layouts lack dtypes.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,16 @@ _mean_definition = ops.definition_of(ops.mean_pool_nd)
 
 
 def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> Any:
-    """Call the library's function, whose gradient goes to the first maximum too.
+    """Call TensorFlow's function, whose gradient goes to the first of equal maxima, as the definition's does.
 
-    That ignores NaN, and for a window of -inf alone it returns the least finite number, without a gradient. Where x
-    holds one of these, a second pool of marks says where NaN, or the first element of the window, is put instead.
+    It ignores NaN, and for a window of only -inf it returns the lowest finite number, without a gradient. If x has such
+    numbers, a second pool, of marks, finds the windows whose result is replaced by NaN, or by their first element.
     """
     if any(d > 1 for d in dilation) or not x.dtype.is_floating:
         return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
     options = window, stride, padding
     x = put_channels_last(x)
-    if all(max(pair) < k for pair, k in zip(padding, window, strict=True)):  # no window is of padding alone
+    if all(max(pair) < k for pair, k in zip(padding, window, strict=True)):  # no window has only padding
         if may_rely():
             rely_on(_is_plain(x))
             return put_channels_first(_pool_batch(_take_max, x, *options))
@@ -42,7 +45,7 @@ def max_pool_nd(x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilatio
 
 
 def _pool_batch(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
-    """Pool, unless the batch is empty: the library's compiled gradient of an empty batch crashes."""
+    """Pool, without TensorFlow's function if the batch is empty: its compiled gradient would crash."""
     if x.shape[0] is not None and x.shape[0] > 0:
         return pool(x, window, stride, padding)
 
@@ -59,7 +62,7 @@ def _take_first(x: Any, window: Sizes, stride: Sizes) -> Any:
 
 
 def _is_plain(x: Any) -> Any:
-    """Tell whether x holds neither NaN nor an infinity, by one sum: it is finite only if all terms are."""
+    """Return whether x has neither NaN nor infinities, by one sum, which is finite only if all terms are."""
     return tf.math.is_finite(tf.reduce_sum(x))
 
 
@@ -79,7 +82,7 @@ def _mark_max(x: Any, window: Sizes, stride: Sizes, padding: Pairs) -> Any:
 def mean_pool_nd(
     x: Any, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, count_include_pad: bool
 ) -> Any:
-    """Call the library's function on padded x; if padding does not count, divide by the mean of ones."""
+    """Call TensorFlow's function on padded x; if padding does not count, divide by the pool of padded ones."""
     if any(d > 1 for d in dilation) or not x.dtype.is_floating:
         return _mean_definition(
             x, window=window, stride=stride, padding=padding, dilation=dilation, count_include_pad=count_include_pad
@@ -97,7 +100,7 @@ def mean_pool_nd(
 
 
 def _pool_by_axis(pool: Callable[..., Any], x: Any, window: Sizes, stride: Sizes) -> Any:
-    """Pool two axes at once, other numbers of axes one after the other, which gives the same."""
+    """Pool two axes at once; pool one or three axes one after the other, with the same result."""
     if len(window) == 2:
         return pool(x, window, stride, "VALID")
     for axis in reversed(range(1, len(window) + 1)):

@@ -1,4 +1,4 @@
-"""Random bits by TensorFlow: XLA compiles the cipher where the number of words is known."""
+"""TensorFlow's override for random bits: the Threefry cipher, compiled by XLA if the number of words is known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["random_bits"]
 
 
 def random_bits(key: Any, counter: Any, *, shape: tuple[Any, ...]) -> Any:
-    """Run the compiled program of the next larger size; where a size is a tensor, run the cipher uncompiled."""
+    """Run a program compiled for a rounded-up size; if a size is a tensor, run the cipher uncompiled."""
     if not all(isinstance(n, int) for n in shape):
         return _draw_bits_of_unknown_size(key, counter, shape)
     size = math.prod(shape)
@@ -31,7 +31,7 @@ def random_bits(key: Any, counter: Any, *, shape: tuple[Any, ...]) -> Any:
 
 
 def _round_up(size: int) -> int:
-    """Round up to three significant bits, so that sizes that vary share a few programs."""
+    """Round up to three significant bits, so that varying sizes share a few programs."""
     step = 1 << max(6, size.bit_length() - 3)
     return -(-size // step) * step
 

@@ -1,4 +1,4 @@
-"""Reading values while a program runs, on TensorFlow."""
+"""Checks whether a tensor's values can be read now, or a condition on them be noted."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["may_look", "find_reliance"]
 
 
 def may_look(x: Any) -> bool:
-    """Tell whether x can be read at once: no tensor of a graph, and on the CPU."""
+    """Return whether x can be read without waiting: an eager tensor on the CPU."""
     return tf.executing_eagerly() and not tf.is_symbolic_tensor(x) and "CPU" in x.backing_device
 
 
 def find_reliance(x: Any) -> Callable[[Any], None] | None:
-    """Return the function that notes a condition, in a program that may rely on conditions; else None."""
+    """Return `rely_on` if the program may take shortcuts (see `luxport_tf.shortcuts`); otherwise None."""
     return rely_on if may_rely() else None

@@ -1,4 +1,4 @@
-"""Scattering by TensorFlow."""
+"""TensorFlow's override of reductions over segments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CALLS = {
 
 
 def reduce_known_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
-    """Call the library's function; its results for empty segments, the largest finite numbers, become infinite."""
+    """Call TensorFlow's function; for empty segments it returns the largest finite number, which becomes infinite."""
     expect_countable("segments", size)
     if segments.dtype not in (tf.int32, tf.int64):
         segments = tf.cast(segments, tf.int64)

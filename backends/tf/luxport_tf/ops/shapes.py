@@ -1,4 +1,4 @@
-"""Sizes by TensorFlow, some of which only the running graph knows."""
+"""Sizes of TensorFlow's tensors, some of which are known only when a graph runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ __all__ = ["running_sizes"]
 
 
 def running_sizes(x: Any) -> tuple[Any, ...]:
-    """Return the sizes: those that are known as ints, the others as scalars of int32."""
+    """Return the sizes: as ints if they are known, else as int32 scalars."""
     running = tf.shape(x)
     return tuple([running[axis] if size is None else size for axis, size in enumerate(x.shape)])

@@ -1,4 +1,4 @@
-"""Softmax and its logarithm by TensorFlow."""
+"""TensorFlow's overrides of softmax and its logarithm."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _logsoftmax_definition = ops.definition_of(ops.logsoftmax)
 
 
 def softmax(x: Any, *, axis: Axes = -1) -> Any:
-    """Call the library if the program may rely on no inf and no NaN; otherwise compute the formula.
+    """Call TensorFlow's function in graphs with shortcuts, on condition of no inf and no NaN; else compute the formula.
 
-    The library's own makes NaN of inf and ignores NaN; the formula takes the largest finite number for inf.
+    TensorFlow's function returns NaN for inf, and ignores NaN. The formula replaces inf by the largest finite number.
     """
     if x.dtype not in (tf.float32, tf.float64):
         return _softmax_definition(x, axis=axis)
@@ -34,7 +34,7 @@ def softmax(x: Any, *, axis: Axes = -1) -> Any:
 
 
 def logsoftmax(x: Any, *, axis: Axes = -1) -> Any:
-    """Call the library once; where x holds an inf, on 0 in its place and -inf elsewhere."""
+    """Call TensorFlow's function; in rows that have an inf, with 0 in its place and -inf elsewhere."""
     if not isinstance(axis, int) or not x.dtype.is_floating or x.dtype.size < 4:
         return _logsoftmax_definition(x, axis=axis)
     if may_rely():

@@ -1,4 +1,4 @@
-"""PyTorch's own versions of operations, one file a family."""
+"""PyTorch's overrides of operations, one file for each family of operations."""
 
 from luxport_torch.ops.activations import *
 from luxport_torch.ops.affine import *

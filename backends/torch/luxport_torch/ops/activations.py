@@ -1,9 +1,10 @@
-"""Activation functions by PyTorch: its own where values and derivatives, at kinks too, are the definition's.
+"""PyTorch's overrides of activation functions.
 
-Functions that multiply x by a gate make NaN of infinities; they are called on clamped numbers where x holds large ones.
+PyTorch's function is called where its values and derivatives, at kinks too, equal the definition's. Its functions that
+multiply x by a gate return NaN for infinities, so they get clamped numbers if x has large ones.
 
-Its hardswish and hardsigmoid have other derivatives at their kinks, or no second one; the second derivative of its mish
-is NaN from 100 on.
+Not used are its hardswish and hardsigmoid, whose derivatives differ at the kinks or cannot be differentiated again, and
+its mish, whose second derivative is NaN from 100 on.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ __all__ = [
 
 
 def _are_within(x: torch.Tensor, far: float) -> bool:
-    """Tell whether all entries are known to be nearer to 0 than `far`, where they can be read at once."""
+    """Return whether all |x| < far; False also if the values cannot be read now."""
     if not may_look(x):
         return False
     if x.numel() == 0:
@@ -36,18 +37,18 @@ def _are_within(x: torch.Tensor, far: float) -> bool:
     x = x.detach()
     if x.dtype.itemsize >= 4 and x.is_contiguous():
         row = x.view(-1)
-        if torch.dot(row, row).item() < far * far:  # several times as fast, and bounds the largest entry
+        if torch.dot(row, row).item() < far * far:  # an upper bound of the largest square, and several times as fast
             return True
     low, high = torch.aminmax(x)
     return -far < low.item() and high.item() < far
 
 
 _HOLDS = 1e6
-"""Up to this size the library's gates and their derivatives agree with the definitions."""
+"""Up to this size PyTorch's gates and their derivatives agree with the definitions."""
 
 
 def _apply_gate(native: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, far: float) -> torch.Tensor:
-    """Apply x times a gate, which is 0 or 1 beyond `far`; for numbers of usual size by one call."""
+    """Apply a function that is x times a gate, where the gate is 0 or 1 if abs(x) > far."""
     return native(x) if _are_within(x, _HOLDS) else torch.where(x > far, x, native(x.clamp(-far, far)))
 
 
@@ -62,19 +63,19 @@ tanh = accept_floats(ops.tanh, torch.is_floating_point)(torch.tanh)
 
 @accept_floats(ops.celu, torch.is_floating_point)
 def celu(x: torch.Tensor, *, alpha: float = 1.0) -> torch.Tensor:
-    """Call PyTorch's function if alpha is 1: its derivative rounds 1 / alpha to float32."""
+    """Call PyTorch's function if alpha is 1; for others its derivative rounds 1 / alpha to float32."""
     return torch.celu(x) if alpha == 1.0 else definition_of(ops.celu)(x, alpha=alpha)
 
 
 @accept_floats(ops.elu, torch.is_floating_point)
 def elu(x: torch.Tensor, *, alpha: float = 1.0) -> torch.Tensor:
-    """Call PyTorch's function if alpha is 1: its derivative at 0 is alpha."""
+    """Call PyTorch's function if alpha is 1; for others its derivative at 0 differs: it is alpha."""
     return functional.elu(x) if alpha == 1.0 else definition_of(ops.elu)(x, alpha=alpha)
 
 
 @accept_floats(ops.erf, torch.is_floating_point)
 def erf(x: torch.Tensor) -> torch.Tensor:
-    """Call PyTorch's function where erf is not yet 1: farther out its second derivative would be infinity times 0."""
+    """Call PyTorch's function on x clamped to where erf is not yet 1, as its second derivative is NaN farther out."""
     return torch.erf(x.clamp(-10.0, 10.0))
 
 
@@ -86,7 +87,7 @@ def gelu_erf(x: torch.Tensor) -> torch.Tensor:
 
 @accept_floats(ops.gelu_tanh, torch.is_floating_point)
 def gelu_tanh(x: torch.Tensor) -> torch.Tensor:
-    """Call PyTorch's function where ``x**2`` does not overflow: beyond, its gradient would be NaN."""
+    """Call PyTorch's function on x so clamped that ``x**2`` does not overflow, where its gradient would be NaN."""
     return _apply_gate(_gelu_tanh, x, 30.0)
 
 
@@ -105,7 +106,7 @@ def hardsigmoid(x: torch.Tensor) -> torch.Tensor:
 
 @accept_floats(ops.hardswish, torch.is_floating_point)
 def hardswish(x: torch.Tensor) -> torch.Tensor:
-    """Multiply clamped values; gradients pass through the edges of a clamp."""
+    """Multiply clamped values: unlike PyTorch's function, a clamp passes gradients at its edges."""
     return x.clamp(min=-3.0) * (torch.clamp(x + 3.0, 0.0, 6.0) / 6.0)
 
 
@@ -117,20 +118,20 @@ def leakyrelu(x: torch.Tensor, *, a: float = 0.01) -> torch.Tensor:
 
 @accept_floats(ops.lisht, torch.is_floating_point)
 def lisht(x: torch.Tensor) -> torch.Tensor:
-    """Call PyTorch twice if x is finite: the gradient at an infinity would multiply it by a derivative of 0."""
+    """Compute x tanh(x) if x is finite; the gradient at an infinity would be infinity times 0."""
     return x * torch.tanh(x) if _are_within(x, math.inf) else definition_of(ops.lisht)(x)
 
 
 @accept_floats(ops.mish, torch.is_floating_point)
 @run_wide
 def mish(x: torch.Tensor) -> torch.Tensor:
-    """Call PyTorch three times."""
+    """Compute x tanh(softplus(x)) with PyTorch's functions."""
     return _apply_gate(_mish, x, 750.0)
 
 
 @accept_floats(ops.softplus, torch.is_floating_point)
 def softplus(x: torch.Tensor) -> torch.Tensor:
-    """Call PyTorch's function, which returns x beyond a threshold: from 40 on that is exact in float64 too."""
+    """Call PyTorch's function, which returns x above a threshold; above 40 that is exact in float64, too."""
     return functional.softplus(x, threshold=40.0)
 
 
@@ -142,7 +143,7 @@ def softshrink(x: torch.Tensor, *, lambda_: float = 0.5) -> torch.Tensor:
 
 @accept_floats(ops.softsign, torch.is_floating_point)
 def softsign(x: torch.Tensor) -> torch.Tensor:
-    """Call PyTorch three times if x is finite."""
+    """Compute x / (1 + abs(x)) if x is finite; otherwise call the definition."""
     return x / (1.0 + torch.abs(x)) if _are_within(x, math.inf) else definition_of(ops.softsign)(x)
 
 
@@ -155,7 +156,7 @@ def swish(x: torch.Tensor) -> torch.Tensor:
 @accept_floats(ops.tanhshrink, torch.is_floating_point)
 @run_wide
 def tanhshrink(x: torch.Tensor) -> torch.Tensor:
-    """Call PyTorch twice."""
+    """Compute x - tanh(x) in at least float32."""
     return x - torch.tanh(x)
 
 

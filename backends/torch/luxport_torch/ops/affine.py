@@ -1,4 +1,4 @@
-"""Products with weights by PyTorch."""
+"""PyTorch's override of `dense`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _define_dense = definition_of(ops.dense)
 
 
 def dense(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """Call the library, which adds the bias while it multiplies."""
+    """Call PyTorch's matrix product, which adds the bias in the same pass."""
     dtype = x.dtype
-    if dtype is torch.bool:  # PyTorch's compiler would multiply booleans
+    if dtype is torch.bool:  # PyTorch's compiler would multiply them
         expect_no_booleans(x)
-    # The library raises an error for any other bias of one axis that does not fit.
+    # If the bias has one axis but the wrong size, PyTorch raises an error itself, unless the size is 1: it broadcasts.
     if (
         dtype is not weight.dtype
         or (bias is not None and (bias.dtype is not dtype or bias.ndim != 1 or bias.numel() == 1))
@@ -35,12 +35,12 @@ def dense(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = Non
 
 
 def _multiply(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """Multiply matrices. The weight's gradient is in C order; that of `linear`, whose weight is (out, in), is not."""
+    """Multiply matrices. Unlike that of `linear`, whose weight is (out, in), the weight's gradient is in C order."""
     return torch.mm(x, weight) if bias is None else torch.addmm(bias, x, weight)
 
 
 def _is_served(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> bool:
-    """Tell whether the library takes the dtypes, by autocast if need be, and a bias of the right shape."""
+    """Return whether PyTorch supports these dtypes, possibly by autocast, and the bias has the right shape."""
     if bias is not None and (bias.shape != weight.shape[1:] or not (bias.dtype is x.dtype or casts(x, bias))):
-        return False  # to be promoted, such as complex inputs for real weights, or refused
+        return False  # the definition promotes dtypes, or raises an error
     return x.dtype is weight.dtype or casts(x, weight)

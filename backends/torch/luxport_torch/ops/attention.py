@@ -1,4 +1,4 @@
-"""Attention by PyTorch."""
+"""PyTorch's override of attention."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def scaled_dot_product_attention(
     dropout: Dropping = ops.identity,
     return_scores: bool = True,
 ) -> Any:
-    """Call the fused kernel if the scores are not needed.
+    """Call the fused kernel if the scores need not be returned.
 
-    The definition is taken inside transforms, as the kernel can be differentiated only once, and with a bias, which may
-    be infinite.
+    Inside transforms the definition is used, because the kernel can be differentiated only once; with a bias, too,
+    because it may be infinite.
     """
     kernel = not return_scores and dropout is ops.identity and bias is None and query.ndim > 3
     if not kernel or token_axis not in (-2, -3) or torch._C._are_functorch_transforms_active():
-        # Except on the CPU, products of half types are several times as fast, and are summed in float32.
+        # Except on the CPU, matrix products of half types are several times as fast as float32, and sum in float32.
         half_product = query.dtype.itemsize < 4 and not does_sum_in_half(query)
         options: Any = {"scale": scale, "is_causal": is_causal, "token_axis": token_axis, "dropout": dropout}
         return (attend if half_product else _definition)(
@@ -53,7 +53,7 @@ def scaled_dot_product_attention(
     mask = expand_to_scores(xp, mask, query, key)
     query, key, value = clear_hidden(xp, query, key, value, None, mask)
     groups = False
-    if query.shape[-3] != key.shape[-3]:  # with symbolic sizes the comparison is symbolic, which the kernel refuses
+    if query.shape[-3] != key.shape[-3]:  # an `if`, as the kernel rejects a comparison of symbolic sizes
         groups = True
     y = functional.scaled_dot_product_attention(
         *(query, key, value, mask),

@@ -1,8 +1,8 @@
-"""A batch norm in compiled programs on CPUs: plain sums, and a check of their results as the program runs.
+"""Batch norm in compiled programs on CPUs: plain sums, whose results are checked when the program runs.
 
-A compiled program cannot branch on values, so the definition always computes the largest number there, in loops that
-PyTorch's compiler does not make fast. Here an operator that is opaque to the compiler takes the means and variances of
-plain sums, and replaces them by carefully computed ones where they are not of usual size.
+To prevent overflow, the definition scales by the largest number. A compiled program cannot branch on values, so it
+would always compute that, in loops that PyTorch's compiler makes slow. Here the moments are plain sums. An operator
+that the compiler does not trace into checks them, and computes them carefully where squares over- or underflow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _Optional = torch.Tensor | None
 
 
 def takes_compiled_batch_norm(x: torch.Tensor, *parameters: _Optional) -> bool:
-    """Tell whether a program is compiled for images on a CPU, differentiated at most once, and parameters fit."""
+    """Return whether a program is compiled for images on a CPU, with parameters of the right dtype and shape."""
     if not is_compiled(x) or x.ndim < 3 or not x.is_cpu or x.dtype not in (torch.float32, torch.float64):
         return False
     given = [part for part in parameters if part is not None]
@@ -33,9 +33,9 @@ def takes_compiled_batch_norm(x: torch.Tensor, *parameters: _Optional) -> bool:
 
 
 def compiled_batch_norm(x: torch.Tensor, scale: _Optional, bias: _Optional, epsilon: float) -> _Tensors:
-    """Normalize each channel; return the means and the biased variances, which have no gradient, too."""
+    """Return normalized x, and each channel's mean and biased variance, through which no gradient flows."""
     channels = (1, -1, *(1 for _ in x.shape[2:]))
-    # A recorded call takes numbers and arrays alone.
+    # A function recorded as a call must not get None.
     scale = x.new_ones(x.shape[1]) if scale is None else scale
     bias = x.new_zeros(x.shape[1]) if bias is None else bias
     scale, bias = scale.reshape(channels), bias.reshape(channels)
@@ -53,7 +53,7 @@ def _list_axes(x: torch.Tensor) -> tuple[int, ...]:
 
 
 class _Norm(torch.autograd.Function):
-    """The norm, and its usual gradient, which computes the normalized numbers again: to keep them takes longer."""
+    """The norm as an autograd function; its gradient recomputes the normalized x, which is faster than to store it."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -76,7 +76,7 @@ class _Norm(torch.autograd.Function):
 
 
 class _NormBack(torch.autograd.Function):
-    """The gradient. Its own gradient is that of the definition's."""
+    """The gradient of `_Norm` as an autograd function; its own gradient is computed from the definition."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -112,7 +112,11 @@ class _NormBack(torch.autograd.Function):
 
 
 def _look(x: torch.Tensor, mean: torch.Tensor, var: torch.Tensor, epsilon: float) -> torch.Tensor:
-    """Return, stacked: a shift, a power of 2 as unit, mean and factor of (x - shift) unit; mean and variance of x."""
+    """Check moments of x; return six stacked rows.
+
+    Rows: a shift and a unit, which is a power of 2, such that the squares of z = (x - shift) unit neither over- nor
+    underflow; the mean of z; 1 / sqrt(var + epsilon) of z; the mean and the variance of x.
+    """
     factor = (var + epsilon).rsqrt()
     if is_usual(mean, factor, epsilon):
         return torch.stack([torch.zeros_like(mean), torch.ones_like(mean), mean, factor, mean, var])

@@ -1,4 +1,4 @@
-"""Convolution by PyTorch."""
+"""PyTorch's overrides of convolutions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def conv_nd(
     groups: int,
     flip: bool,
 ) -> torch.Tensor:
-    """Flip the kernel, and call the library's correlation."""
+    """Call PyTorch's convolution, which is a correlation: for a true convolution the kernel is flipped."""
     correlate, dtype = _CONV.get(len(stride)), _choose_dtype(x, weight, bias)
     if correlate is None or dtype is None:
         return _definition(
@@ -56,7 +56,7 @@ def conv_nd(
 def conv_transpose_nd(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, *, groups: int, flip: bool, **windows: Any
 ) -> torch.Tensor:
-    """Flip the kernel, call the library's transposed correlation, and cut uneven padding away."""
+    """Call PyTorch's transposed convolution, with the kernel flipped if need be, and crop uneven padding."""
     stride, padding, dilation = windows["stride"], windows["padding"], windows["dilation"]
     output_padding = windows["output_padding"]
     correlate, dtype = _TRANSPOSE.get(len(stride)), _choose_dtype(x, weight, bias)
@@ -67,7 +67,7 @@ def conv_transpose_nd(
         x, weight, bias = x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
     if flip:
         weight = weight.flip(tuple(range(2, weight.ndim)))
-    # The library wants an output_padding below the stride or the dilation.
+    # PyTorch requires that output_padding is smaller than the stride or the dilation.
     usual = all(more < max(pace) for more, *pace in zip(output_padding, stride, dilation, strict=True))
     if usual and all(low == high >= 0 for low, high in padding):
         around = tuple(low for low, _ in padding)
@@ -90,14 +90,14 @@ def _choose_dtype(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | No
 
 
 def does_sum_in_half(x: torch.Tensor) -> bool:
-    """Tell whether the library would sum gradients in a half type: it does on the CPU, elsewhere in float32."""
+    """Return whether PyTorch would sum in a half type: it does on the CPU; elsewhere it sums in float32."""
     return x.is_cpu and x.is_floating_point() and x.dtype.itemsize < 4
 
 
 def _is_faster_channels_last(x: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Tell whether the library's kernels are faster with channels last in memory, also those of later layers.
+    """Return whether PyTorch's kernels are faster if channels are last in memory.
 
-    The result has that layout too, so that a chain of layers converts its input once. For kernels of size 1, or a
+    The result then has that layout, too, so that a chain of layers converts its input once. For kernels of size 1, or a
     single image, the conversion takes longer than it saves.
     """
     several = x.ndim == 4 and x.shape[0] > 1 and weight.shape[2:].numel() > 1
@@ -107,7 +107,7 @@ def _is_faster_channels_last(x: torch.Tensor, weight: torch.Tensor) -> bool:
 def pad_axes(x: torch.Tensor, padding: Pairs, value: float) -> torch.Tensor:
     """Pad the spatial axes with a constant.
 
-    Negative numbers cut away, possibly more than x itself has: that is done after padding.
+    Negative numbers crop. As they may crop more than x itself has, cropping comes after padding.
     """
     around = [n for pair in reversed(padding) for n in pair]
     if min(around) >= 0:

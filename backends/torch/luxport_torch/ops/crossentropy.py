@@ -1,4 +1,4 @@
-"""Cross-entropy of logits by PyTorch, if its result is finite: then no input was infinite or NaN."""
+"""PyTorch's overrides of cross-entropies; results that are not finite are computed again by the definition."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _define_of_labels = definition_of(sparse.crossentropy_of_labels)
 
 
 def crossentropy_of_logits(y_hat: torch.Tensor, y: torch.Tensor, *, axis: int, agg: str | None) -> torch.Tensor:
-    """Make one call for the rows of a matrix, four otherwise; with an infinity or a NaN, call the definition."""
+    """Call `cross_entropy` for matrices, `log_softmax` for others; if the loss is not finite, the definition."""
     if _is_usual(y_hat) and y.dtype is y_hat.dtype:
         if agg is not None and y_hat.ndim == 2 and axis in (1, -1):
             losses = functional.cross_entropy(y_hat, y, reduction=agg)
@@ -33,11 +33,11 @@ def crossentropy_of_logits(y_hat: torch.Tensor, y: torch.Tensor, *, axis: int, a
 def crossentropy_of_labels(
     y_hat: torch.Tensor, y: torch.Tensor, *, axis: int, agg: str | None, ignore_index: int | None
 ) -> torch.Tensor:
-    """Make two or three calls; with a label out of range, an infinity or a NaN, call the definition."""
+    """Pick the labels' log-probabilities; if the loss is not finite or a label is out of range, call the definition."""
     if _is_usual(y_hat):
         try:
             losses = _find_labels(y_hat, y, axis, agg, ignore_index)
-        except (IndexError, RuntimeError):  # a label that is no class: the definition raises an error that says so
+        except (IndexError, RuntimeError):  # a label out of range: the definition raises an error that tells it
             losses = None
         if losses is not None and _is_finite(losses):
             return losses
@@ -47,10 +47,10 @@ def crossentropy_of_labels(
 def _find_labels(
     y_hat: torch.Tensor, y: torch.Tensor, axis: int, agg: str | None, ignore_index: int | None
 ) -> torch.Tensor | None:
-    if ignore_index is None:  # the library's function always ignores some index
+    if ignore_index is None:  # PyTorch's `cross_entropy` always ignores one index
         losses = torch.log_softmax(y_hat, axis).gather(axis, y.long().unsqueeze(axis)).squeeze(axis).neg()
         return _aggregate(losses, agg)
-    # Ignored rows may hold anything, and the library's gradient would be NaN for NaN in them.
+    # Ignored rows may hold NaN, for which PyTorch's gradient would be NaN instead of 0.
     if y_hat.ndim == 2 and axis in (1, -1) and _is_finite(y_hat):
         return functional.cross_entropy(y_hat, y.long(), ignore_index=ignore_index, reduction=agg or "none")
     return None

@@ -1,4 +1,4 @@
-"""The recursion of CTC in compiled programs: one operator for all steps, as in `luxport_torch.ops.sweeps`."""
+"""PyTorch's override of CTC's recursion: in compiled programs one operator for all steps, see `sweeps`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _definition: Any = definition_of(_ctc_sweep)
 
 
 def ctc_sweep(scores: torch.Tensor, skips: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-    """Call one operator in compiled programs; its gradient is written out below."""
+    """Call one operator in compiled programs, with a hand-written gradient; otherwise the definition."""
     if not is_compiled(scores):
         return _definition(scores, skips, lengths)
-    # A recorded call takes arrays alone.
+    # A function recorded as a call must not get None.
     return _run((scores, skips) if lengths is None else (scores, skips, lengths))
 
 
@@ -34,7 +34,7 @@ def _run(there: tuple[torch.Tensor, ...]) -> torch.Tensor:
 
 
 class _Sweep(torch.autograd.Function):
-    """The steps, and their gradient."""
+    """All steps as one autograd function."""
 
     @staticmethod
     def forward(scores: Any, skips: Any, lengths: Any) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
@@ -52,7 +52,7 @@ class _Sweep(torch.autograd.Function):
 
 
 class _SweepBack(torch.autograd.Function):
-    """The gradient. Its own gradient is that of the gradient of the steps."""
+    """The gradient of `_Sweep` as an autograd function; its own gradient is computed from the definition."""
 
     @staticmethod
     def forward(of_last: Any, scores: Any, skips: Any, lengths: Any, reached: Any) -> torch.Tensor:  # type: ignore[override]
@@ -75,7 +75,7 @@ class _SweepBack(torch.autograd.Function):
 def _forward(
     scores: torch.Tensor, skips: torch.Tensor, lengths: torch.Tensor | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the last step's logarithms (N, P), and those of all steps (T, N, P)."""
+    """Return the log-probabilities after the last step (N, P), and after each step (T, N, P)."""
     reached = torch.empty_like(scores, memory_format=torch.contiguous_format)
     last = scores[0].clone()
     last[:, 2:] = -math.inf
@@ -84,12 +84,12 @@ def _forward(
         further = torch.stack(_weigh_ways(last, skips)).logsumexp(0).add_(here)
         last = further if lengths is None else torch.where((t < lengths).unsqueeze(-1), further, last)
         reached[t] = last
-    # Both in the memory layout that the compiler was told of.
+    # Both contiguous, as the outputs that are declared to the compiler below.
     return reached[-1].clone(), reached
 
 
 def _weigh_ways(reached: torch.Tensor, skips: torch.Tensor) -> list[torch.Tensor]:
-    """Return the last step's logarithms at each place, one place before, and two before where one may be skipped."""
+    """Return the log-probabilities before a step at each place, one place before, and two where a skip is allowed."""
     one, two = [pad(reached, (places, 0), value=-math.inf)[..., : reached.shape[-1]] for places in (1, 2)]
     return [reached, one, torch.where(skips, two, -math.inf)]
 
@@ -97,9 +97,9 @@ def _weigh_ways(reached: torch.Tensor, skips: torch.Tensor) -> list[torch.Tensor
 def _backward(
     of_last: torch.Tensor, skips: torch.Tensor, lengths: torch.Tensor | None, reached: torch.Tensor
 ) -> torch.Tensor:
-    """Return the gradient of the scores: each step passes its gradient back, shared among the ways that led to it."""
+    """Return the gradient of the scores: each place passes its gradient back to the places that led to it."""
     gradient = torch.empty_like(reached, memory_format=torch.contiguous_format)
-    # Places that cannot be reached have no gradient: without `where` their shares would be NaN.
+    # Places that cannot be reached have gradient 0; without `where`, -inf - -inf would make it NaN.
     ways = torch.stack(_weigh_ways(reached[:-1], skips))
     total = ways.logsumexp(0)
     shares = torch.where(total > -math.inf, (ways - total).exp(), 0.0).unbind(1)

@@ -1,4 +1,4 @@
-"""Rows of a table by PyTorch."""
+"""PyTorch's overrides of embeddings and of functions of indices."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _define_embedding = definition_of(ops.embedding)
 
 
 def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
-    """Look rows up by the library's function, whose gradient sums row by row; that of an indexed tensor sorts first."""
+    """Call PyTorch's function: its gradient sums row by row, while that of ``table[indices]`` sorts them first."""
     if table.ndim != 2 or indices.is_floating_point() or indices.dtype in (torch.bool, torch.complex64):
         return _define_embedding(table, indices)
     expect_integers(indices)
     indices, there = require_in_range(xp, indices, table.shape[0])
     if indices.dtype not in (torch.int32, torch.int64):
         indices = indices.to(torch.int64)
-    if does_sum_in_half(table):  # in the gradient
+    if does_sum_in_half(table):  # the gradient sums rows
         rows = functional.embedding(indices, table.float()).to(table.dtype)
     else:
         rows = functional.embedding(indices, table)
@@ -36,16 +36,16 @@ def embedding(table: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
 
 
 def value_range(x: torch.Tensor) -> tuple[int, int] | None:
-    """Take minimum and maximum in one pass."""
+    """Return minimum and maximum, computed in one pass; None if x is empty or cannot be read now."""
     if x.numel() == 0 or not may_look(x):
         return None
-    # Unsigned integers of more than eight bits have no order here.
+    # `aminmax` does not support unsigned integers of more than eight bits.
     low, high = torch.aminmax(convert_indices(xp, x) if x.dtype in _UNSIGNED else x)
     return int(low), int(high)
 
 
 def pick(x: torch.Tensor, indices: torch.Tensor, *, axis: int) -> torch.Tensor:
-    """Pick by the library's function, which takes 64-bit indices only."""
-    if torch.compiler.is_compiling():  # the other call broadcasts axes of size 1, so that each size is compiled anew
+    """Call PyTorch's function, which takes only 64-bit indices."""
+    if torch.compiler.is_compiling():  # `take_along_dim` would be compiled anew for each size
         return torch.gather(x, axis, indices.to(torch.int64))
     return torch.take_along_dim(x, indices.to(torch.int64), dim=axis)

@@ -1,4 +1,4 @@
-"""Flat vectors by PyTorch."""
+"""PyTorch's override for splitting flat vectors."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["split_vector"]
 
 
 def split_vector(vector: torch.Tensor, *, sizes: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
-    """Split by one operation, whose gradient is one concatenation; each slice would have a whole vector of zeros."""
+    """Split by one operation, whose gradient is one concatenation; that of a slice would be a vector full of zeros."""
     return torch.split(vector, list(sizes))

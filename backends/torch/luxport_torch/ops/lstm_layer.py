@@ -1,6 +1,6 @@
-"""An LSTM over time in compiled programs: the kernel that `torch.lstm` calls, as an operator with its gradient.
+"""An LSTM over time in compiled programs: oneDNN's kernel, which `torch.lstm` calls, as an operator with a gradient.
 
-Dynamo does not compile `torch.lstm`. This kernel computes the product for the inputs and all steps in one call, and the
+Dynamo cannot compile `torch.lstm` itself. The kernel computes the input products and all steps in one call, and the
 gradient in another.
 """
 
@@ -20,14 +20,14 @@ __all__ = ["run_lstm_layer", "takes_lstm_layer"]
 _Tensors = tuple[torch.Tensor, ...]
 _define_lstm: Any = definition_of(lstm_sweep)
 _WORKSPACES: dict[Any, int] = {}
-"""How many bytes the kernel keeps for the gradient, by sizes that it has been called with."""
+"""The size in bytes of the kernel's workspace, by the shapes of input and hidden state."""
 _THERE = torch.backends.mkldnn.is_available()
 _LSTM = 2
-"""The kernel's number for this kind of cell."""
+"""The kernel's number for an LSTM cell."""
 
 
 def takes_lstm_layer(x: torch.Tensor, mask: torch.Tensor | None) -> bool:
-    """Tell whether the kernel can be called: it computes float32 on the CPU, without masks."""
+    """Return whether the kernel supports these inputs: float32 on the CPU, without a mask."""
     return _THERE and mask is None and x.dtype is torch.float32 and x.is_cpu and x.ndim == 3 and 0 not in x.shape
 
 
@@ -40,10 +40,10 @@ def run_lstm_layer(
     memory: torch.Tensor,
     reverse: bool,
 ) -> Any:
-    """Run an LSTM over time: all outputs, the last hidden state and the last memory."""
+    """Return all outputs of an LSTM over time, its last hidden state and its last memory."""
     hidden, memory = [part.expand(x.shape[1], part.shape[-1]) for part in (hidden, memory)]
     bias = x.new_zeros(weight_ih.shape[-1]) if bias is None else bias
-    # A recorded call takes numbers and arrays alone.
+    # A function recorded as a call may take only numbers and arrays.
     return _run(int(reverse), x, weight_ih, weight_hh, bias, hidden, memory)
 
 
@@ -53,7 +53,7 @@ def _run(reverse: int, *arrays: torch.Tensor) -> _Tensors:
 
 
 class _Layer(torch.autograd.Function):
-    """The layer, and the kernel's gradient."""
+    """The layer as an autograd function."""
 
     @staticmethod
     def forward(reverse: bool, *arrays: torch.Tensor) -> _Tensors:  # type: ignore[override]
@@ -71,7 +71,7 @@ class _Layer(torch.autograd.Function):
 
 
 class _LayerBack(torch.autograd.Function):
-    """The gradient. Its own gradient is that of the gradient of the steps."""
+    """The gradient of `_Layer` as an autograd function; its own gradient is computed from the definition."""
 
     @staticmethod
     def forward(reverse: bool, *arrays: torch.Tensor) -> _Tensors:  # type: ignore[override]
@@ -97,18 +97,19 @@ class _LayerBack(torch.autograd.Function):
 def _place_for_kernel(
     weight_ih: torch.Tensor, weight_hh: torch.Tensor, bias: torch.Tensor, hidden: torch.Tensor, memory: torch.Tensor
 ) -> _Tensors:
-    """Return the arrays as the kernel takes them: gates in rows, two biases, and an axis for stacked layers."""
+    """Return the arrays in the kernel's layout: gates in rows, two biases, and an axis for stacked layers."""
     return weight_ih.mT, weight_hh.mT, bias, torch.zeros_like(bias), hidden.unsqueeze(0), memory.unsqueeze(0)
 
 
 def _forward(reverse: bool, x: torch.Tensor, *parameters: torch.Tensor) -> _Tensors:
     hidden = parameters[3]
-    with torch.enable_grad():  # otherwise the kernel keeps nothing for the gradient
+    with torch.enable_grad():  # otherwise the kernel fills no workspace for the gradient
         y, last, end, workspace = torch.ops.aten.mkldnn_rnn_layer(
             *(x.contiguous(), *_place_for_kernel(*parameters), reverse, [], _LSTM, hidden.shape[-1], 1),
             *(True, False, False, True),  # with biases, one direction, time first, in training
         )
-    # The workspace's size is not known beforehand: the compiler is told of one number, a view of the whole memory.
+    # The compiler must know the sizes of results beforehand, and the workspace's is not known: the result is a view of
+    # its first byte, which keeps the whole memory alive.
     if len(_WORKSPACES) >= 256:
         drop_oldest(_WORKSPACES)
     _WORKSPACES[x.shape, hidden.shape] = workspace.untyped_storage().nbytes()
@@ -126,7 +127,7 @@ def _backward(reverse: bool, *arrays: torch.Tensor) -> _Tensors:
     (of_y, of_hidden, of_memory, x), parameters, results = arrays[:4], arrays[4:9], arrays[9:]
     hidden = parameters[3]
     size = results[3].untyped_storage().nbytes()
-    if size != _WORKSPACES.get((x.shape, hidden.shape)):  # the compiler has copied that number without the rest
+    if size != _WORKSPACES.get((x.shape, hidden.shape)):  # the compiler copied the first byte alone
         results = _forward(reverse, x, *parameters)
         size = results[3].untyped_storage().nbytes()
     y, last, end, workspace = results

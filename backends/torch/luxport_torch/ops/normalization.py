@@ -1,4 +1,4 @@
-"""Normalization by PyTorch."""
+"""PyTorch's overrides of normalizations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def batch_norm(
     momentum: float = 0.1,
     epsilon: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-    """Call the library's kernel on copies of the running statistics, which it changes in place."""
+    """Call PyTorch's kernel on copies of the running statistics, which it changes in place."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
     running = running_mean, running_var
@@ -96,7 +96,7 @@ def instance_norm(
     momentum: float = 0.1,
     epsilon: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-    """Normalize groups of one channel; with running statistics, call the library's kernel on copies of them."""
+    """Call `group_norm` with groups of one channel; with running statistics, PyTorch's kernel on copies of them."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
     if running_mean is None or running_var is None:
@@ -108,7 +108,7 @@ def instance_norm(
     if not _is_native(x, (running_mean, running_var), scale, bias) or 0 in x.shape or _is_seen_by_none(x):
         return _define_instance_norm(x, scale, bias, running_mean, running_var, **options)
     expect_several_values(x, tuple(range(2, x.ndim)), training, running_mean)
-    # As in the library's own instance norm: each channel of each sample becomes a channel of one sample.
+    # As in PyTorch's own instance norm: each channel of each sample becomes a channel of one sample.
     samples, channels = x.shape[:2]
     given = scale, bias, running_mean, running_var
     repeated: Any = [None if part is None else part.repeat(samples) for part in given]
@@ -128,7 +128,7 @@ def group_norm(
     groups: int,
     epsilon: float | None = None,
 ) -> torch.Tensor:
-    """Call the library's kernel if all arrays have one dtype."""
+    """Call PyTorch's kernel if all arrays have one dtype; otherwise the definition."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
     if _have_one_dtype(x, scale, bias) and not does_sum_in_half(x) and not _is_seen_by_none(x):
@@ -151,7 +151,7 @@ def layer_norm(
     axes: tuple[int, ...] = (-1,),
     epsilon: float | None = None,
 ) -> torch.Tensor:
-    """Call the library's kernel for trailing axes, with a scale and a bias of exactly their shape."""
+    """Call PyTorch's kernel for the last axes, if scale and bias have exactly their shape."""
     if epsilon is None:
         epsilon = choose_epsilon(x, epsilon)
     shape = x.shape[x.ndim - len(axes) :]
@@ -166,15 +166,15 @@ def layer_norm(
 
 
 def _are_last(axes: tuple[int, ...], ndim: int) -> bool:
-    """Tell whether these are the last axes."""
+    """Return whether these are the last axes."""
     return axes == (-1,) or sorted([axis - ndim if axis >= 0 else axis for axis in axes]) == list(range(-len(axes), 0))
 
 
 def _is_seen_by_none(x: torch.Tensor) -> bool:
-    """Tell whether an overflow of squares would go unnoticed, in a program or a transform; the definition prevents it.
+    """Return whether x is traced, so that values cannot be checked for overflow; the definition prevents overflow.
 
-    Compiled, the definition is as fast as the kernels by measurement: it reads numbers once more that are in the cache.
-    Eager programs on an accelerator call the kernels, and do not check.
+    Compiled, the definition was measured to be as fast as the kernels: the numbers that it reads once more are in the
+    cache. Eager calls on an accelerator use the kernels, without a check.
     """
     return torch.compiler.is_compiling() or (x.is_cpu and torch._C._are_functorch_transforms_active())
 
@@ -184,10 +184,10 @@ def _have_one_dtype(x: torch.Tensor, *parameters: torch.Tensor | None) -> bool:
 
 
 def _is_native(x: torch.Tensor, running: Sequence[torch.Tensor | None], *others: torch.Tensor | None) -> bool:
-    """Tell whether the kernel takes these: one dtype, no transform, and statistics that may be changed in place.
+    """Return whether the kernel supports these: one dtype, no transform, and statistics that require no gradient.
 
-    They must be floating, which PyTorch's compiler does not check, with one number for each channel: the kernel would
-    read beyond the memory of fewer. For others the definition raises an error that says what is wrong.
+    PyTorch's compiler does not check that arrays are floating, and the kernel would read out of bounds if an array had
+    fewer numbers than channels. For such arrays the definition raises an error that tells what is wrong.
     """
     if x.ndim < 2 or not x.is_floating_point() or does_sum_in_half(x) or torch._C._are_functorch_transforms_active():
         return False

@@ -1,4 +1,4 @@
-"""`observe`: callbacks that see values and gradients."""
+"""PyTorch's override of `observe`: callbacks that get values and gradients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def observe(x: torch.Tensor, *, forward: Any = None, backward: Any = None) -> to
         forward(x)
     if backward is None or not x.requires_grad:
         return x
-    # A view, whose gradient is that of this use of x alone.
+    # A hook on x itself would get the sum of gradients of all uses of x; the view has that of this use alone.
     view = x.view_as(x)
 
     def show(gradient: torch.Tensor) -> None:
@@ -30,7 +30,7 @@ def observe(x: torch.Tensor, *, forward: Any = None, backward: Any = None) -> to
 
 
 def _is_batched(x: Any) -> bool:
-    """Tell whether a tensor is batched by `vmap`, also inside other transforms."""
+    """Return whether `vmap` batches a tensor, directly or below other transforms."""
     while _functorch.is_functorch_wrapped_tensor(x):
         if _functorch.is_batchedtensor(x):
             return True

@@ -1,4 +1,4 @@
-"""Operators that are opaque to PyTorch's compiler: how they are defined, and gradients of their gradients."""
+"""Defines operators that PyTorch's compiler does not trace into, and computes gradients of their gradients."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def define_operator(schema: str, kernel: Callable[..., Any], make_outputs: Calla
     """Define ``torch.ops.luxport.NAME``.
 
     Args:
-        schema: its name, arguments and results, in PyTorch's words
-        kernel: computes it, on every device
-        make_outputs: returns new arrays of the sizes that the kernel returns, from the same arguments
+        schema: its name, arguments and results, in the schema language of `torch.library`
+        kernel: the function that computes it, on every device
+        make_outputs: takes the arguments of the kernel; returns empty arrays like its results
     """
     name = schema.partition("(")[0]
     _library.define(schema)
@@ -29,13 +29,13 @@ def define_operator(schema: str, kernel: Callable[..., Any], make_outputs: Calla
 def differentiate_gradient(
     define: Callable[..., Any], arrays: Sequence[torch.Tensor], of_values: Any, cotangents: tuple[torch.Tensor, ...]
 ) -> tuple[Any, ...]:
-    """Return the gradient of a function's gradient: of the values' cotangents, and of each array.
+    """Return the second-order gradients of a function: with respect to the cotangents of its values, and each array.
 
     Args:
-        define: the function, written so that PyTorch can differentiate it twice
+        define: the function, composed of operations that PyTorch can differentiate twice
         arrays: its arguments
-        of_values: cotangents of its values, at which its gradient was taken
-        cotangents: those of the gradient, one for each array
+        of_values: the cotangents of its values that its gradient was computed for
+        cotangents: the cotangents of that gradient, one for each array
     """
 
     def pull(of_values: Any, *arrays: torch.Tensor) -> Any:

@@ -1,4 +1,4 @@
-"""Steps of optimizers by PyTorch: one call of a fused or `foreach` kernel for all arrays, where they are plain."""
+"""PyTorch's overrides of optimizers' steps: one call of a fused or `foreach` kernel for all arrays."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _torch: Any = torch
 
 
 def adam_update(*arrays: torch.Tensor, decay: Any, in_place: bool, **numbers: Any) -> tuple[torch.Tensor, ...]:
-    """Step by PyTorch's fused kernel, in one pass over memory, for plain numbers on the CPU; else by the definition."""
+    """Call PyTorch's fused kernel, one pass over memory, for plain tensors on the CPU; otherwise the definition."""
     n = len(arrays) // 4
     if not _are_plain(arrays, n, 2 * n) or not _are_known(*numbers.values()):
         return _define_adam_update(*arrays, decay=decay, in_place=in_place, **numbers)
@@ -40,7 +40,7 @@ def adam_update(*arrays: torch.Tensor, decay: Any, in_place: bool, **numbers: An
         step_adam(xs, dxs, ms, vs, *known)
         return (*xs, *ms, *vs)
     steps = [torch.zeros_like(x) for x in xs]
-    step_adam(steps, dxs, ms, vs, *known)  # from zeros: minus the steps
+    step_adam(steps, dxs, ms, vs, *known)  # parameters of 0 become minus the steps
     _torch._foreach_sub_(steps, _torch._foreach_mul(xs, _read_number(xs[0], decay)))
     if in_place:
         _torch._foreach_add_(xs, steps)
@@ -52,17 +52,17 @@ def adam_update(*arrays: torch.Tensor, decay: Any, in_place: bool, **numbers: An
 def adam_step(
     dx: torch.Tensor, m: torch.Tensor, v: torch.Tensor, *, eta: Any, **numbers: Any
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Step in one pass over memory, as `adam_update` does."""
+    """Call PyTorch's fused kernel, as `adam_update` does."""
     if not _are_plain((dx, m, v), 0, 1) or not _are_known(eta, *numbers.values()):
         return _define_adam_step(dx, m, v, eta=eta, **numbers)
     step, m, v = torch.zeros_like(m), m.clone(), v.clone()
-    # The kernel subtracts the step from zeros: with -eta that is the step itself, which the caller subtracts.
+    # The kernel subtracts the step from parameters of 0; with -eta that leaves the step, which the caller subtracts.
     step_adam([step], [dx], [m], [v], *_read_numbers(m, eta=-eta, **numbers))
     return m, v, step
 
 
 def descent_update(*arrays: torch.Tensor, eta: Any, in_place: bool) -> tuple[torch.Tensor, ...]:
-    """Step all arrays by three calls."""
+    """Update all arrays with a few calls of `foreach` kernels."""
     n = len(arrays) // 2
     if not _are_plain(arrays, n, 2 * n) or not _are_known(eta):
         return _define_descent_update(*arrays, eta=eta, in_place=in_place)
@@ -75,7 +75,7 @@ def descent_update(*arrays: torch.Tensor, eta: Any, in_place: bool) -> tuple[tor
 
 
 def momentum_update(*arrays: torch.Tensor, eta: Any, rho: Any, in_place: bool) -> tuple[torch.Tensor, ...]:
-    """Step all arrays by four calls."""
+    """Update all arrays with a few calls of `foreach` kernels."""
     n = len(arrays) // 3
     if not _are_plain(arrays, n, 2 * n) or not _are_known(eta, rho):
         return _define_momentum_update(*arrays, eta=eta, rho=rho, in_place=in_place)
@@ -93,7 +93,7 @@ def momentum_update(*arrays: torch.Tensor, eta: Any, rho: Any, in_place: bool) -
 
 
 def finite_norm(size: torch.Tensor, *, p: float, shape: tuple[int, ...]) -> torch.Tensor:
-    """Raise an error if the norm is not finite, unless it has no value yet."""
+    """Raise an error if the norm is not finite; return it unchecked while its value is unknown."""
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return size
     return _define_finite_norm(size, p=p, shape=shape)
@@ -102,7 +102,7 @@ def finite_norm(size: torch.Tensor, *, p: float, shape: tuple[int, ...]) -> torc
 def _read_numbers(
     x: torch.Tensor, *, powers: tuple[Any, Any], eta: Any, beta: tuple[Any, Any], epsilon: Any
 ) -> tuple[Any, ...]:
-    """Return the numbers of `step_adam`, in its order."""
+    """Return the hyperparameters as floats, in the order of the arguments of `step_adam`."""
     one, two, rate, first, second, small = [_read_number(x, n) for n in (*powers, eta, *beta, epsilon)]
     return (one, two), rate, (first, second), small
 
@@ -112,7 +112,7 @@ def _read_number(x: torch.Tensor, value: Any) -> float:
 
 
 def _are_known(*values: Any) -> bool:
-    """Tell whether numbers can be read at once: on the CPU, and without a gradient."""
+    """Return whether numbers can be read without waiting: on the CPU, and requiring no gradient."""
     for value in values:
         if isinstance(value, tuple):
             if not _are_known(*value):
@@ -123,9 +123,9 @@ def _are_known(*values: Any) -> bool:
 
 
 def _are_plain(tensors: Sequence[torch.Tensor], first: int, last: int) -> bool:
-    """Tell whether all are tensors of float32 or float64, on the CPU, in C order, and nothing is recorded.
+    """Return whether all are plain CPU tensors of one dtype, float32 or float64, in C order, and none is recorded.
 
-    The gradients, from index `first` to before `last`, may have another order.
+    The gradients, at indices from `first` to before `last`, may have another memory order.
     """
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False

@@ -1,4 +1,4 @@
-"""Pooling by PyTorch."""
+"""PyTorch's overrides of pooling."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _mean_definition = ops.definition_of(ops.mean_pool_nd)
 
 
 def max_pool_nd(x: torch.Tensor, *, window: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes) -> torch.Tensor:
-    """Call the library's function, whose gradient goes to the first maximum too."""
+    """Call PyTorch's function, whose gradient goes to the first of equal maxima, as the definition's does."""
     pool = _MAX.get(len(window))
     if pool is None or not x.is_floating_point():
         return _max_definition(x, window=window, stride=stride, padding=padding, dilation=dilation)
     around = _find_even_padding(window, padding)
     if around is None:
         x, around = pad_axes(x, padding, -math.inf), (0,) * len(window)
-    if len(window) == 1 and torch.compiler.is_compiling():  # the function for one axis is compiled anew for each size
+    if len(window) == 1 and torch.compiler.is_compiling():  # `max_pool1d` would be compiled anew for each size
         y = functional.max_pool2d(x.unsqueeze(2), (1, *window), (1, *stride), (0, *around), (1, *dilation))
         return y.squeeze(2)
     return pool(x, window, stride, around, dilation)
 
 
 def take_largest(x: torch.Tensor, *, axis: int) -> torch.Tensor:
-    """Call the library's function, whose gradient goes to the first maximum too."""
+    """Call PyTorch's function, whose gradient goes to the first of equal maxima, as the definition's does."""
     return torch.max(x, dim=axis, keepdim=True).values
 
 
@@ -48,7 +48,7 @@ def mean_pool_nd(
     dilation: Sizes,
     count_include_pad: bool,
 ) -> torch.Tensor:
-    """Call the library's function if it has the options."""
+    """Call PyTorch's function if it supports the options; otherwise the definition."""
     pool = _MEAN.get(len(window))
     around = _find_even_padding(window, padding)
     there = x.is_floating_point()
@@ -63,7 +63,7 @@ def mean_pool_nd(
 
 
 def _find_even_padding(window: Sizes, padding: Pairs) -> Sizes | None:
-    """Return the padding if the library takes it: the same on both sides, and at most half a window; else None."""
+    """Return the padding if PyTorch supports it: equal on both sides, at most half a window. Otherwise None."""
     if all(low == high and 2 * low <= k for k, (low, high) in zip(window, padding, strict=True)):
         return tuple(low for low, _ in padding)
     return None

@@ -1,4 +1,4 @@
-"""Recurrent sweeps by PyTorch."""
+"""PyTorch's overrides of recurrent layers over time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rnn_sweep(
     activation: Any = ops.tanh,
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Call the library once for tanh and relu."""
+    """Call PyTorch's RNN for tanh and relu, one operator in compiled programs, otherwise the definition."""
     if is_compiled(x, activation):
         return _sweep_compiled("rnn", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse, activation)
     native = torch._VF.rnn_tanh if activation is ops.tanh else torch._VF.rnn_relu if activation is ops.relu else None
@@ -60,7 +60,7 @@ def lstm_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Call the library once, three to six times as fast as the steps."""
+    """Call PyTorch's LSTM, three to six times as fast as the definition; one operator in compiled programs."""
     if is_compiled(x):
         return _sweep_compiled("lstm", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden, memory), mask, reverse)
     if not _is_native(x, mask):
@@ -82,7 +82,7 @@ def gru_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Call the library once."""
+    """Call PyTorch's GRU, one operator in compiled programs; with a mask the definition."""
     if is_compiled(x):
         return _sweep_compiled("gru", x, weight_ih, weight_hh, bias_ih, bias_hh, (hidden,), mask, reverse)
     if not _is_native(x, mask):
@@ -103,7 +103,7 @@ def gru_v3_sweep(
     *,
     reverse: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Compute step by step, in compiled programs by one operator."""
+    """Call one operator in compiled programs, otherwise the definition: PyTorch has no such GRU."""
     if is_compiled(x):
         return _sweep_compiled("gru_v3", x, weight_ih, weight_hh, bias_ih, weight_hn, (hidden,), mask, reverse)
     return _define_gru_v3(x, weight_ih, weight_hh, weight_hn, bias_ih, hidden, mask, reverse=reverse)
@@ -121,9 +121,9 @@ def _sweep_compiled(
     reverse: bool,
     activation: Any = ops.tanh,
 ) -> Any:
-    """Compute the product for the inputs in the program, and the steps in one operator, half types in float32.
+    """Compute the product of inputs and weight in the program, and all steps in one operator.
 
-    For an LSTM the library may have a kernel for both.
+    For an LSTM PyTorch may have a kernel that does both. Half types are computed in float32.
     """
     dtype, wide = x.dtype, torch.float64 if x.dtype is torch.float64 else torch.float32
     if dtype is not wide:
@@ -142,19 +142,19 @@ def _sweep_compiled(
 
 
 def _is_native(x: torch.Tensor, mask: torch.Tensor | None) -> bool:
-    """Tell whether the library's sweep can be called: without a mask, compiler or transform, and for a step or more."""
+    """Return whether PyTorch's function can be called: without mask, compiler or transform, and with a step."""
     return (
         mask is None
         and x.shape[0] > 0
         and x.dtype in (torch.float32, torch.float64)
-        and not torch.compiler.is_compiling()  # an export
+        and not torch.compiler.is_compiling()  # reached only by `torch.export`
         and not torch._C._are_functorch_transforms_active()
     )
 
 
 def _sweep(native: Any, x: torch.Tensor, weights: tuple[Any, ...], carry: Any, reverse: bool) -> Any:
     alone = x.ndim == 2
-    # The library wants a batch, and states with an axis for stacked layers.
+    # PyTorch's function takes a batch, and states with an axis for stacked layers.
     x = x.unsqueeze(1) if alone else x
     carry = tuple([part.reshape(1, -1, part.shape[-1]) for part in carry])
     weight_ih, weight_hh, bias_ih, bias_hh = weights

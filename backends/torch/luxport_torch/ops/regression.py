@@ -1,4 +1,4 @@
-"""Squared errors by PyTorch."""
+"""PyTorch's override of the squared error."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _REDUCTIONS = {None: 0, "mean": 1, "sum": 2}
 
 
 def squared_error(y_hat: torch.Tensor, y: torch.Tensor, *, agg: str | None) -> torch.Tensor:
-    """Call the library's function, whose gradient is one call, too; a compiler fuses the definition."""
+    """Call PyTorch's kernel, if eager; compiled programs use the definition, which the compiler fuses."""
     usual = y_hat.dtype is torch.float32 or y_hat.dtype is torch.float64
     if usual and y.dtype is y_hat.dtype and y.shape == y_hat.shape and may_look(y_hat):
-        # What `torch.nn.functional.mse_loss` calls after it has asked whether the shapes are one.
+        # The kernel that `torch.nn.functional.mse_loss` calls after it has compared the shapes.
         loss = torch._C._nn.mse_loss(y_hat, y, _REDUCTIONS[agg])  # type: ignore[attr-defined]
         if agg != "mean" or math.isfinite(loss.item()):
             return loss

@@ -1,4 +1,4 @@
-"""Rotated images by PyTorch: tables are computed by tensors, so that compiled programs serve every size."""
+"""PyTorch's override for rotating images: tables of weights are tensors, so that a program works for every size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["rotation_taps"]
 def rotation_taps(
     x: torch.Tensor, *, angle: float, center: tuple[float, float], bilinear: bool
 ) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
-    """Compute the table by PyTorch's own arithmetic, in double precision as NumPy's."""
-    host = x.device.type == "mps"  # which has no double precision
+    """Return the weights and indices of the rotation, computed with tensors in double precision."""
+    host = x.device.type == "mps"  # MPS has no double precision
     taps = make_taps(xp, tuple(x.shape)[2:], angle, center, bilinear, device="cpu" if host else x.device)
     return tuple([(weights.to(x.device, x.dtype), indices.to(x.device)) for weights, indices in taps])

@@ -1,4 +1,4 @@
-"""Scattering by PyTorch."""
+"""PyTorch's override of reductions over segments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAMES = {"prod": "prod", "max": "amax", "min": "amin"}
 
 
 def reduce_known_segments(src: torch.Tensor, segments: torch.Tensor, *, op: str, size: int) -> torch.Tensor:
-    """Call the library once."""
+    """Call PyTorch's `index_add` for sums, `scatter_reduce` for other reductions."""
     shape = (size, *src.shape[1:])
     if segments.dtype not in (torch.int32, torch.int64) and _are_integers(segments):
         segments = segments.to(torch.int64)

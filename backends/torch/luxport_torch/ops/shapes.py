@@ -1,4 +1,4 @@
-"""Sizes by PyTorch, whose compiler keeps them symbolic."""
+"""Check whether sizes are known: PyTorch's compiler keeps them symbolic."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["are_fixed"]
 
 
 def are_fixed(x: torch.Tensor) -> bool:
-    """Tell whether sizes are plain numbers: a program that is being compiled is to serve other sizes too."""
+    """Return whether all sizes are ints, and no program is being compiled, which should work for other sizes too."""
     return not torch.compiler.is_compiling() and not any([isinstance(n, torch.SymInt) for n in x.shape])

@@ -1,4 +1,4 @@
-"""Softmax and its logarithm by PyTorch."""
+"""PyTorch's overrides of softmax and its logarithm."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _logsoftmax_definition = ops.definition_of(ops.logsoftmax)
 
 
 def softmax(x: torch.Tensor, *, axis: Axes = -1) -> torch.Tensor:
-    """Call the library once; it makes NaN of inf, so the largest finite number takes the place of inf."""
+    """Call PyTorch's function with inf replaced by the largest finite number, as it returns NaN for inf."""
     if not isinstance(axis, int) or not x.is_floating_point():
         return _softmax_definition(x, axis=axis)
-    if x.dtype.itemsize < 4:  # the library's gradient is that of the rounded result
+    if x.dtype.itemsize < 4:  # PyTorch computes the gradient from the rounded result
         return softmax(x.float(), axis=axis).to(x.dtype)
     return torch.softmax(x.clamp(max=torch.finfo(x.dtype).max), axis)
 
 
 def logsoftmax(x: torch.Tensor, *, axis: Axes = -1) -> torch.Tensor:
-    """Call the library once; where x holds an inf, on 0 in its place and -inf elsewhere."""
+    """Call PyTorch's function; in rows that have an inf, with 0 in its place and -inf elsewhere."""
     if not isinstance(axis, int) or not x.is_floating_point():
         return _logsoftmax_definition(x, axis=axis)
-    if x.dtype.itemsize < 4:  # the library's sum of thousands overflows
+    if x.dtype.itemsize < 4:  # PyTorch's sum of thousands of numbers overflows
         return logsoftmax(x.float(), axis=axis).to(x.dtype)
     infinite = x.detach() == math.inf
     beside = torch.where(infinite, 0.0, -math.inf)

@@ -1,4 +1,4 @@
-"""Recurrent sweeps and their gradients, written in PyTorch without autograd."""
+"""Kernels of recurrent networks over time and their gradients, written with PyTorch operations without autograd."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["backward", "forward", "make_backward_outputs", "make_forward_outputs
 _Tensors = tuple[torch.Tensor, ...]
 
 _GATES = {"rnn": 0, "lstm": 4, "gru": 4, "gru_v3": 3}
-"""How many arrays of the size of a state each step keeps for the gradient."""
+"""How many gate arrays, each of the size of the hidden state, a step keeps for the gradient."""
 
 
 def forward(kind: str, activation: str, reverse: bool, *arrays: Any) -> _Tensors:
-    """Return the hidden states (T, N, out), the last memory, and what is kept: gates and memories of all steps.
+    """Return the hidden states (T, N, out), the last memory, and for the gradient the gates and memories of all steps.
 
     Args:
         kind: "rnn", "lstm", "gru" or "gru_v3"
-        activation: of an "rnn", by name
+        activation: the name of the activation of an "rnn"
         reverse: whether the steps go from the last to the first
         *arrays: products of the inputs, the weight, the other weight or bias, hidden state, memory, and mask; None for
             each that is absent
@@ -86,7 +86,7 @@ def _activate(name: str, x: torch.Tensor) -> torch.Tensor:
 
 
 def _differentiate_activation(name: str, y: torch.Tensor) -> torch.Tensor:
-    """Return the derivative of an activation by its value."""
+    """Return the derivative of an activation, computed from its value y."""
     if name == "tanh":
         return 1.0 - y * y
     if name == "relu":
@@ -95,12 +95,18 @@ def _differentiate_activation(name: str, y: torch.Tensor) -> torch.Tensor:
 
 
 def backward(kind: str, activation: str, reverse: bool, of_states: Any, of_end: Any, *arrays: Any) -> _Tensors:
-    """Return the gradients of the products of the inputs, the weight, the other one, the hidden state, the memory.
+    """Return the gradients of `forward`'s arrays: products, weight, other weight or bias, hidden state, memory.
 
-    Besides cotangents it takes the arrays of `forward` but for the products, and then its states, gates and memories.
+    Whatever does not depend on the gradients of later steps is computed for all steps at once before the loop; the
+    gradients of weights are computed after it.
 
-    What does not depend on later steps' gradients is computed for all steps at once before the loop, weights' gradients
-    after it.
+    Args:
+        kind: as in `forward`
+        activation: as in `forward`
+        reverse: as in `forward`
+        of_states: the cotangent of the hidden states
+        of_end: the cotangent of the last memory
+        *arrays: the arrays of `forward` except the products, then the states, gates and memories that it returned
     """
     weight, other, hidden, memory, mask, states, gates, memories = arrays
     steps, out = len(states), hidden.shape[-1]
@@ -110,7 +116,7 @@ def backward(kind: str, activation: str, reverse: bool, of_states: Any, of_end: 
     keep = None if mask is None else mask.unsqueeze(-1)
     skip = None if keep is None else keep.logical_not().unbind(0)
     transposed = weight.mT.contiguous()
-    slopes = states.new_empty(steps, states.shape[1], weight.shape[-1])  # of the sums before the gates
+    slopes = states.new_empty(steps, states.shape[1], weight.shape[-1])  # gradients of the pre-activations
     slots = slopes.unbind(0)
     pulled = torch.zeros_like(hidden)
     of_other = torch.empty_like(other) if other is not None else weight.new_empty(0)
@@ -127,7 +133,7 @@ def backward(kind: str, activation: str, reverse: bool, of_states: Any, of_end: 
         assert memory is not None
         earlier = _find_starts(memories, memory, reverse)
         i, f, g, o = gates.split(out, -1)
-        bent = memories.tanh()  # in masked steps it is only multiplied by 0
+        bent = memories.tanh()  # of masked steps it is multiplied by 0
         to_o = bent * o * (1.0 - o)
         to_memory = o * (1.0 - bent * bent)
         local = torch.cat([g * i * (1.0 - i), earlier * f * (1.0 - f), i * (1.0 - g * g)], -1).unflatten(-1, (3, out))
@@ -192,7 +198,7 @@ def backward(kind: str, activation: str, reverse: bool, of_states: Any, of_end: 
 
 
 def _split_gradient(gradient: torch.Tensor, skip: Any, t: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Split a gradient into that of a step, and, where the step is masked, that of the state before it."""
+    """Return the gradient where the step is not masked, and, for the state before it, where the step is masked."""
     if skip is None:
         return gradient, None
     return gradient.masked_fill(skip[t], 0.0), torch.where(skip[t], gradient, 0.0)
@@ -203,7 +209,7 @@ def _pull(slopes: torch.Tensor, transposed: torch.Tensor, passed: torch.Tensor |
 
 
 def _find_starts(states: torch.Tensor, first: torch.Tensor, reverse: bool) -> torch.Tensor:
-    """Return the states that the steps started from."""
+    """Return the state before each step."""
     first = first.unsqueeze(0)
     return torch.cat([states[1:], first]) if reverse else torch.cat([first, states[:-1]])
 

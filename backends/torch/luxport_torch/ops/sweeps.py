@@ -1,7 +1,7 @@
-"""Recurrent sweeps in compiled programs: one operator for all steps, however many there are.
+"""Recurrent networks over time in compiled programs: one operator for all steps, for any number of steps.
 
-Step by step, a sweep would be compiled anew for each length, for minutes. Here it is an operator that is opaque to the
-compiler, and so is its gradient, see `sweep_kernels`. The product for the inputs is computed outside.
+An unrolled loop would be compiled anew for each length, for minutes. Instead the loop is an operator that the compiler
+does not trace into, and so is its gradient; see `sweep_kernels`. The input products are computed outside of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ACTIVATIONS: dict[str, Any] = {"tanh": ops.tanh, "relu": ops.relu, "sigmoid": o
 
 
 def is_compiled(x: torch.Tensor, activation: Any = ops.tanh) -> bool:
-    """Tell whether a program is being compiled that may hold the sweep as one operator; an exported one may not."""
+    """Return whether a program is compiled in which the sweep can be one operator; exported programs cannot have it."""
     if not is_in_program() or x.shape[0] == 0:
         return False
     return any([activation is known for known in _ACTIVATIONS.values()]) and _is_differentiated_once()
@@ -42,9 +42,9 @@ def sweep_in_one_call(
     reverse: bool,
     activation: Any = ops.tanh,
 ) -> Any:
-    """Run ``kind``, "rnn", "lstm", "gru" or "gru_v3", over products of the inputs: all outputs, and the last carry.
+    """Run ``kind``, "rnn", "lstm", "gru" or "gru_v3", over input products; return all outputs, and the last carry.
 
-    `other` is the second bias of a GRU, or the candidate's weight of its third version.
+    `other` is the second bias of a "gru", or the candidate's weight of a "gru_v3".
     """
     alone = projected.ndim == 2
     if alone:
@@ -53,7 +53,7 @@ def sweep_in_one_call(
     samples = projected.shape[1]
     carry = tuple([part.expand(samples, part.shape[-1]) for part in carry])
     number = next(n for n, known in enumerate(_ACTIVATIONS.values()) if activation is known)
-    # A recorded call takes numbers and arrays alone.
+    # A function recorded as a call may take only numbers and arrays.
     there = tuple([part for part in (projected, weight, other, *carry, mask) if part is not None])
     results = _run(_KINDS.index(kind), number, int(reverse), int(other is not None), int(mask is not None), there)
     if alone:
@@ -87,13 +87,13 @@ def _make_step(kind: str, activation: str, weight: torch.Tensor, other: Any) -> 
 
 @take_for_constant
 def _is_differentiated_once() -> bool:
-    """Tell whether at most one gradient is taken here, and no other transform, for which the steps are written out."""
+    """Return whether the only transform here is at most one gradient; for others the sweep must be unrolled."""
     levels = torch._C._functorch.get_interpreter_stack() or []  # type: ignore[attr-defined]
     return not levels or (len(levels) == 1 and levels[0].key().name == "Grad")
 
 
 class _Sweep(torch.autograd.Function):
-    """The sweep, and its gradient."""
+    """The sweep as an autograd function."""
 
     @staticmethod
     def forward(kind: str, activation: str, reverse: bool, *arrays: Any) -> _Tensors:  # type: ignore[override]
@@ -118,7 +118,7 @@ class _Sweep(torch.autograd.Function):
 
 
 class _SweepBack(torch.autograd.Function):
-    """The gradient. Its own gradient is that of the gradient of the steps."""
+    """The gradient of `_Sweep` as an autograd function; its own gradient is computed from the definition."""
 
     @staticmethod
     def forward(kind: str, activation: str, reverse: bool, of_states: Any, of_end: Any, *arrays: Any) -> _Tensors:  # type: ignore[override]
@@ -159,7 +159,7 @@ def _hold_states(
     mask: torch.Tensor | None,
     reverse: bool,
 ) -> _Tensors:
-    """Compute step by step what the operator does: all hidden states, and the last memory."""
+    """Return the results of the operator, all hidden states and the last memory, by differentiable steps."""
     rows, keep = projected.unbind(0), None if mask is None else mask.unbind(0)
     states: dict[int, torch.Tensor] = {}
     for t in range(len(rows) - 1, -1, -1) if reverse else range(len(rows)):

@@ -1,4 +1,4 @@
-"""Whether numbers are of usual size, by the means and factors that a norm's kernel returns."""
+"""Check that a normalization kernel was accurate, from the means and reciprocal deviations that it returns."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ __all__ = ["is_usual"]
 
 
 def is_usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool:
-    """Tell whether squares neither overflow nor vanish, by the few means, and factors by which numbers are multiplied.
+    """Return whether the squares of the inputs neither overflowed nor underflowed.
 
-    Otherwise the kernels make NaN or 0 of finite numbers, and their gradients hold third powers of the factors. A mean
-    must not be so large either that its rounding error is large beside the deviation.
+    Otherwise the kernel's results can be NaN or 0 for finite inputs, and its gradient, which has third powers of the
+    factors, too. Also return False if a mean is so large that its rounding error is not small beside the deviation.
+
+    Args:
+        means: one for each normalized group
+        factors: 1 / sqrt(var + epsilon) of each group
+        epsilon: the norm's epsilon
     """
     if factors.numel() == 0:
         return True
@@ -23,7 +28,7 @@ def is_usual(means: torch.Tensor, factors: torch.Tensor, epsilon: float) -> bool
     factors, means = _make_row(factors), _make_row(means)
     if not factors.min().item() * bound > 1 or (epsilon * bound**2 < 1 and factors.max().item() >= bound):
         return False
-    square = torch.dot(means, means).item()  # no mean is larger than the root of this
+    square = torch.dot(means, means).item()  # an upper bound of each squared mean
     if square <= FAR * epsilon:
         return True
     return square < bound**2 and torch.linalg.vector_norm(means * factors, math.inf).item() ** 2 <= FAR
