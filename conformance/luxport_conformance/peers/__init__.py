@@ -1,11 +1,11 @@
-"""Peers: libraries whose own layers are asked the same questions as luxport's backends.
+"""Peers: other libraries, whose own layers are compared with luxport's definitions on the examples of the suite.
 
-A peer's deviation is information, not a failure: where it is large, the two mean different things. Options are the
-same on both sides, defaults are not compared. What a peer cannot be asked is left out of its column, with the reason.
-Each is a table, a `Peer`, in a file of its own; anyone's is asked as well, by ``module:object``.
+A peer's deviation is information, not a failure: a large one shows that the libraries define a layer differently.
+Both get the same options; defaults are not compared. A layer that a peer lacks is left out of the peer's column, with
+the reason. Each peer is a `Peer`, a set of tables, in its own file; a user's peer is given by ``module:object``.
 
-In the tables' files ``build_…`` makes the counterpart of a layer, ``make_…_builder`` returns such a function for one of
-the library's names, and ``convert_…`` turns luxport's parameters into the library's.
+In these files ``build_…`` makes the counterpart of a layer, ``make_…_builder`` returns such a function for one of the
+library's names, and ``convert_…`` converts luxport's parameters to those of the library.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ PEERS: Mapping[str, str] = {
     "mlx.nn": "luxport_conformance.peers.mlx_nn:MLX_NN",
     "onnxruntime": "luxport_conformance.peers.onnxruntime_peer:ONNXRUNTIME",
 }
-"""Where the table of each peer stands that comes with luxport; none imports its library before it is asked."""
+"""The ``module:object`` of each peer that comes with luxport; its library is imported only when its checks run."""
 
 
 def find_peer(name: str) -> Peer:
-    """Return a peer of ours by its name, or anyone's by ``module:object``.
+    """Return one of luxport's peers by its name, or a user's peer by ``module:object``.
 
-    Raises: ValueError if there is none, or if its tables name what is not asked; ImportingError if its module fails
+    Raises: ValueError if there is no such peer, or its tables have an unknown name; ImportingError if its module fails
     """
     if name not in PEERS and ":" not in name:
         raise ValueError(f"unknown peer {name}: expected all, one of {', '.join(PEERS)}, or module:object")

@@ -1,4 +1,4 @@
-"""Checks of peers: how far their values and gradients are from those of the definitions in float64."""
+"""Checks of peers: the deviation of their values and gradients from luxport's definitions in float64."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HALVES = ("float16", "bfloat16")
 
 
 def list_peer_checks(peers: tuple[Peer, ...]) -> Iterator[Check]:
-    """Yield the checks of these peers: of each layer, operation, loss, rule and initializer in their tables."""
+    """Yield a check for each example of each layer, operation, loss, rule and initializer in the peers' tables."""
     for peer in peers:
         yield from _list_layer_checks(peer)
         yield from _list_operation_checks(peer)
@@ -106,7 +106,7 @@ def _compare_values(peer: Peer, build: Build, question: Question, evidence: Evid
 
 def _compare_gradients(peer: Peer, build: Build, question: Question, evidence: Evidence | None, dtype: str) -> float:
     own = peer.backend
-    # Gradients of the definitions come from another framework, where there is one.
+    # The definitions are differentiated by another framework than the peer's, if one is installed.
     others = [name for name in backends.list_differentiating() if name != own]
     if not peer.gradients or not backends.find_abilities(own).gradients:
         return _note_left_out(evidence, f"differentiates nothing on {own}")
@@ -114,7 +114,7 @@ def _compare_gradients(peer: Peer, build: Build, question: Question, evidence: E
     return _compare(peer, build, question, evidence, dtype, wanted, partial(differentiate, question))
 
 
-@np.errstate(all="ignore")  # infinities are asked on purpose: NumPy's warnings would fill the terminal
+@np.errstate(all="ignore")  # some inputs are infinite on purpose: NumPy would print many warnings
 def _compare(
     peer: Peer,
     build: Build,
@@ -124,7 +124,7 @@ def _compare(
     wanted: Callable[[], Any],
     asked: Callable[[Any, Any], Any],
 ) -> float:
-    """Return the deviation of the peer in eps of the largest entry wanted, NaN if it has no counterpart."""
+    """Return the peer's deviation in units of eps times the largest expected entry, or NaN without a counterpart."""
     backend = get_backend(peer.backend)
     try:
         counterpart = build(question.subject, question.x, question.st)
@@ -139,7 +139,7 @@ def _compare(
         got = move_to_host(answers, backend)
     except NoCounterpartError as reason:
         return _note_left_out(evidence, str(reason))
-    except Exception as error:  # of the peer's own: one more way to differ
+    except Exception as error:  # an error raised by the peer counts as a difference
         return _note_error(evidence, error)
     other = sorted({kind for kind in kinds if kind in EPSILON and kind != dtype})
     if evidence is not None:
@@ -151,7 +151,10 @@ def _compare(
 
 
 def _name_lost_limits(x: Any, got: Any, want: Any, counterpart: Counterpart) -> tuple[str, ...]:
-    """Name the difference where only infinities are NaN that have a limit, unless the counterpart names it."""
+    """Return the difference "formula at infinity" if an infinite input gives NaN where the definition has a limit.
+
+    It is left out if the counterpart names the difference of softmax at infinity.
+    """
     infinite = any(np.isinf(leaf).any() for leaf in tree.leaves(x) if np.asarray(leaf).dtype.kind == "f")
     if not infinite or "infinity in softmax" in counterpart.differences:
         return ()
@@ -186,7 +189,7 @@ def _measure_distance(got: Any, want: Any, magnitude: float, dtype: str) -> floa
     sizes = [float(np.abs(leaf[np.isfinite(leaf)]).max(initial=0.0)) for leaf in leaves]
     most = max(sizes, default=0.0)
     apart = [
-        # A leaf that is 0 but for rounding, as a gradient that cancels, is as inexact as those beside it.
+        # A leaf that is 0 up to rounding, such as a gradient that cancels, is measured by the largest entry of all.
         _measure_leaf_distance(np.asarray(leaf), wanted, most if size < EPSILON[dtype] * most else magnitude, dtype)
         for leaf, wanted, size in zip(tree.leaves(got), leaves, sizes, strict=True)
     ]
@@ -241,7 +244,7 @@ SHAPE = (300, 400)
 
 
 def measure_moments(drawn: Any) -> tuple[float, float, float]:
-    """Return mean, standard deviation and largest absolute value."""
+    """Return the mean, the standard deviation and the largest absolute value of an array."""
     drawn = np.asarray(drawn, np.float64)
     return float(drawn.mean()), float(drawn.std()), float(np.abs(drawn).max())
 
@@ -254,7 +257,7 @@ def _check_moments(peer: Peer, name: str) -> Check:
             words = "mean {:.4f}, standard deviation {:.4f}, largest {:.4f}"
             evidence.expected, evidence.got = words.format(*want), words.format(*got)
             evidence.remark = "moments: alike within 6 standard errors, or different"
-        # A standard deviation of n draws is off by one part in sqrt(2 n).
+        # The standard deviation of n draws has a relative standard error of 1 / sqrt(2 n).
         error = 6.0 / np.sqrt(np.prod(SHAPE))
         alike = abs(got[0] - want[0]) <= error * want[1] * 1.5 and abs(got[1] / want[1] - 1.0) <= error
         as_far = abs(got[2] / want[2] - 1.0) < 0.25

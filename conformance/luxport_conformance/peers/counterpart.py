@@ -1,4 +1,4 @@
-"""`Peer`, the one interface of a library's own layers: tables from luxport's names to the library's."""
+"""`Peer`: tables from luxport's names to a library's own layers, operations, losses, optimizers and initializers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["Build", "Counterpart", "NoCounterpartError", "Peer", "refuse", "rena
 
 
 class NoCounterpartError(Exception):
-    """The peer has no such layer, or its layer no such option: the message says which."""
+    """The peer lacks the layer, or an option of it; the message names which."""
 
 
 @dataclass(frozen=True)
 class Counterpart:
     """A peer's own layer as a function ``call(x, ps) -> y`` of the peer's arrays, in luxport's layout.
 
-    Parameters are luxport's, turned into the peer's within the function, by operations of the peer: so that its
-    gradients are with respect to luxport's parameters, too. In training a layer that keeps statistics returns
-    ``(y, statistics)``. `remark` says what is different by design, `differences` names it by the keys of
+    `ps` are luxport's parameters, and the function converts them with the peer's operations, so that gradients are
+    with respect to luxport's parameters. In training a layer with running statistics returns ``(y, statistics)``.
+    `remark` describes what is different by design; `differences` are keys of
     `luxport_conformance.peers.difference_kinds.KINDS`.
 
-    Raises: ValueError for a difference that has no such name
+    Raises: ValueError if a difference is not one of these keys
     """
 
     call: Callable[[Any, Any], Any]
@@ -42,7 +42,7 @@ class Counterpart:
 
 
 Build = Callable[[Any, Any, Any], Counterpart]
-"""From luxport's layer (or rule, or the options of an operation or a loss), its input and its state, on the host.
+"""A builder of a counterpart, called with a layer (or a rule, or the options of an operation or loss), x and state.
 
 Raises: NoCounterpartError
 """
@@ -50,21 +50,21 @@ Raises: NoCounterpartError
 
 @dataclass(frozen=True)
 class Peer:
-    """A library's own layers, by the names of luxport's.
+    """A library's own layers and functions, by luxport's names.
 
     Args:
-        name: what it is called in tables, as "flax.linen"
-        backend: luxport's backend that has its arrays: "numpy", "jax", "torch", "tf", "mlx"
-        modules: what must be importable
-        packages: the distributions whose versions are told, its own first
+        name: the name in tables, such as "flax.linen"
+        backend: luxport's backend for the arrays that the library takes: "numpy", "jax", "torch", "tf", "mlx"
+        modules: the modules that must be installed
+        packages: the distributions whose versions are reported, the library's own first
         layers: builders by the names of luxport's layers
         operations: builders by the names of operations, given their options in place of a layer
         losses: builders by the names of losses, given their options; ``call(y_hat, (y, ...))``
         optimizers: builders by the names of rules, given the rule; ``call(x, gradients)`` returns x after each step
         initializers: functions of a shape and a seed by the names of initializers, to a host array
-        none: why it has none, by the names of layers without a counterpart
-        environment: what its process has in its environment before anything is imported
-        gradients: whether `backend` differentiates what it calls
+        none: the reasons for layers without a counterpart, by the names of these layers
+        environment: environment variables of the peer's process, set before anything is imported
+        gradients: whether `backend` can differentiate the library's functions
 
     >>> Peer("mylib", "numpy", layers={"Dense": lambda layer, x, st: Counterpart(lambda x, ps: x @ ps["weight"])}).name
     'mylib'
@@ -84,12 +84,12 @@ class Peer:
     gradients: bool = True
 
     def list_missing(self) -> list[str]:
-        """Name the modules that are not installed."""
+        """Return the names of the modules that are not installed."""
         return [name for name in self.modules if find_spec(name) is None]
 
 
 def refuse(reason: str) -> Build:
-    """Return a builder for what the peer has not, which says why."""
+    """Return a builder for a layer that the peer lacks; it raises `NoCounterpartError` with the reason."""
 
     def build(subject: Any, x: Any, st: Any) -> Counterpart:
         raise NoCounterpartError(reason)
@@ -98,9 +98,9 @@ def refuse(reason: str) -> Build:
 
 
 def rename_options(options: Mapping[str, Any], names: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return luxport's options by the names that the peer has for them.
+    """Return luxport's options under the peer's names, which `names` gives.
 
-    Raises: NoCounterpartError for those that have none
+    Raises: NoCounterpartError if an option is not in `names`
     """
     names = names or {}
     if unknown := sorted(set(options) - set(names)):
@@ -109,9 +109,9 @@ def rename_options(options: Mapping[str, Any], names: Mapping[str, str] | None =
 
 
 def require_symmetric(pairs: Any) -> tuple[int, ...]:
-    """Return the padding of each axis, the same on both sides.
+    """Return the padding of each axis as one number.
 
-    Raises: NoCounterpartError if it is not
+    Raises: NoCounterpartError if the padding of an axis differs between its two sides
     """
     if any(low != high for low, high in pairs):
         raise NoCounterpartError("pads both sides alike")

@@ -1,4 +1,4 @@
-"""`KINDS`: the ways in which libraries mean different things by one name, a line each."""
+"""`KINDS`: the ways in which libraries define layers of one name differently, each with a sentence about it."""
 
 from __future__ import annotations
 
@@ -51,4 +51,4 @@ KINDS: Mapping[str, str] = {
     "logarithms of 1 plus": "the logarithms are of 1 + y, luxport's of y + epsilon",
     "logarithms for probabilities": "the loss takes logarithms where luxport's takes probabilities",
 }
-"""Sentences by name. `luxport_conformance.peers.differences` shows each with numbers."""
+"""The sentences by short names. `luxport_conformance.peers.differences` demonstrates each kind with numbers."""

@@ -1,4 +1,4 @@
-"""`EDGES`: what is asked of layers at their edges, in words; and what losses, rules and initializers are asked."""
+"""Examples on which peers are compared: layers at extreme inputs (`EDGES`), losses, rules and initializers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["EDGES", "FAR_OUT", "INITIALIZERS", "LOSSES", "RULES", "Edge"]
 
 @dataclass(frozen=True)
 class Edge:
-    """An input at the edge of what a layer takes, in a word or two, and a change of what the example draws."""
+    """An extreme input of a layer: `what` describes it, and `change` makes it from the input that is drawn."""
 
     what: str
     layer: Any
@@ -26,7 +26,7 @@ class Edge:
     change: Callable[[Any], Any] = lambda x: x
 
     def make_example(self) -> Example:
-        """Return what a law would be tried on."""
+        """Return the example with the layer and the input's shape."""
         return Example(layer=self.layer, x=self.x)
 
 
@@ -246,7 +246,7 @@ EDGES: Mapping[str, tuple[Edge, ...]] = {
 }
 
 FAR_OUT = np.array([-np.inf, -1e4, -60.0, -0.0, 0.0, 1e-6, 60.0, 1e4, np.inf, np.nan])
-"""Numbers at which activation functions are compared beside their examples."""
+"""Numbers, some very large or infinite, at which activation functions are compared in addition to their examples."""
 
 _draw = np.random.Generator(np.random.Philox(5))
 _logits, _targets = _draw.normal(size=(4, 5)), _draw.normal(size=(4, 5))
@@ -279,7 +279,7 @@ LOSSES: Mapping[str, tuple[tuple[Any, tuple[Any, ...], dict[str, Any]], ...]] = 
     "logitcrossentropy": (
         (_logits, (_one_hot,), {}),
         (100.0 * _logits, (_one_hot,), {}),
-        (_logits, (_smoothed,), {}),  # label_smoothing, luxport's own, of these one-hot labels
+        (_logits, (_smoothed,), {}),  # one-hot labels after luxport's label_smoothing
     ),
     "mae": ((_logits, (_targets,), {}),),
     "mse": ((_logits, (_targets,), {}),),
@@ -298,7 +298,7 @@ LOSSES: Mapping[str, tuple[tuple[Any, tuple[Any, ...], dict[str, Any]], ...]] = 
     "triplet_margin_loss": ((_logits, (_targets, _logits[::-1].copy()), {}),),
     "tversky_loss": ((1 / (1 + np.exp(-_logits)), (_flags,), {}),),
 }
-"""Predictions, targets and options, by the names of losses."""
+"""Predictions, targets and options of losses, by the losses' names."""
 
 RULES: Mapping[str, tuple[Any, ...]] = {
     "AMSGrad": (optimizers.AMSGrad(0.01),),
@@ -318,7 +318,7 @@ RULES: Mapping[str, tuple[Any, ...]] = {
     "RMSProp": (optimizers.RMSProp(0.01), optimizers.RMSProp(0.01, centered=True)),
     "Rprop": (optimizers.Rprop(0.01),),
 }
-"""Rules, each asked for ten steps."""
+"""Optimizer rules, by name; each is compared over ten steps."""
 
 START, GRADIENTS = _draw.normal(size=7), _draw.normal(size=(10, 7))
 
@@ -334,4 +334,4 @@ INITIALIZERS: Mapping[str, Any] = {
     "truncated_normal": initializers.truncated_normal,
     "uniform": initializers.uniform,
 }
-"""Initializers whose moments are compared, at a weight (in, out) of a dense layer."""
+"""Initializers, by name, whose moments are compared on a dense layer's weight (in, out)."""

@@ -1,4 +1,4 @@
-"""Equinox's own layers, which take one sample: `vmap` makes the batch."""
+"""Equinox's own layers, which take one sample each and are batched with `vmap`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _make_module(name: str, *sizes: Any, **options: Any) -> Any:
 
 
 def _replace_arrays(module: Any, **arrays: Any) -> Any:
-    """Return the module with these arrays, those that are not None; a dot in a name is a double underscore here."""
+    """Return the module with these arrays, except None; a double underscore in a name stands for a dot."""
     import equinox
 
     for name, value in arrays.items():

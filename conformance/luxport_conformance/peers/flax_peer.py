@@ -1,4 +1,4 @@
-"""Flax's own layers, nnx and linen: the same names and parameters, built and called in two ways."""
+"""Flax's own layers, nnx and linen: both have the same names and parameters, but are built and called differently."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from luxport_conformance.peers.missing_counterparts import COMPOSED, list_withou
 __all__ = ["LINEN", "NNX"]
 
 Run = Callable[..., Any]
-"""``run(name, options, sizes, ps, *inputs, stats=None, **call)``: a layer of this name with these parameters, called.
+"""``run(name, options, sizes, ps, *inputs, stats=None, **call)`` calls the layer of this name with these parameters.
 
-`sizes` are what nnx is told of the input first, and linen finds out. With `stats` it returns (y, statistics).
+`sizes` are the input sizes, which nnx needs to build a layer and linen infers. With `stats` it returns (y, statistics).
 """
 
 

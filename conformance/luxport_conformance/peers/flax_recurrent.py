@@ -19,7 +19,7 @@ _GATES = {"RNN": ("",), "LSTM": ("i", "f", "g", "o"), "GRU": ("r", "z", "n")}
 
 
 def make_recurrent_builders(peer: str) -> dict[str, Build]:
-    """Return the builders of cells and of layers, on one of Flax's two interfaces."""
+    """Return the builders of recurrent cells and layers for one of Flax's two interfaces, nnx or linen."""
     linen = peer.endswith("linen")
     return {
         **{f"{kind}Cell": partial(_build_cell, linen, kind) for kind in _CELLS},
@@ -30,10 +30,7 @@ def make_recurrent_builders(peer: str) -> dict[str, Build]:
 
 
 def _list_gates(kind: str, layer: Any, ps: Any) -> list[tuple[str, Any, Any, Any]]:
-    """Return the name of each gate, its weights for the input and the state, and its two biases.
-
-    Raises: NoCounterpartError for a recurrent bias
-    """
+    """Return the name of each gate, its weights for the input and the state, and its two biases."""
     size = layer.out_dims
     found = []
     for i, gate in enumerate(_GATES[kind]):
@@ -124,16 +121,16 @@ def _build_cell(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counterp
 
 
 def _check_lengths(layer: Any, x: Any) -> None:
-    """Refuse what Flax's layers of sequences do not take.
+    """Check that a masked layer's input has one length of at least 1 for each sequence, as Flax's layers require.
 
-    Raises: NoCounterpartError
+    Raises: NoCounterpartError if it has not
     """
     if layer.masked and (x[1].ndim != 1 or not x[1].all()):
         raise NoCounterpartError("takes lengths, no masks, and is asked of sequences of a step at least")
 
 
 def _run_directed(linen: bool, kind: str, cell: Any, x: Any, ps: Any, carry: Any, lengths: Any, reverse: bool) -> Any:
-    """Run a cell along a batch of sequences; return the last carry and all outputs."""
+    """Run a cell along a batch of sequences, with `reverse` backwards; return the last carry and all outputs."""
     start = _convert_carry(kind, carry or make_start(cell, ps, x.shape[0], memory=kind == "LSTM"))
     options = {"return_carry": True, "reverse": reverse, "keep_order": reverse}
     if linen:
@@ -173,9 +170,9 @@ def _build_layer(linen: bool, kind: str, layer: Any, x: Any, st: Any) -> Counter
 
 
 def _find_kind(cell: Any) -> str:
-    """Return the kind of a cell.
+    """Return the kind of a cell: "RNN", "LSTM" or "GRU".
 
-    Raises: NoCounterpartError
+    Raises: NoCounterpartError if Flax has no such cell, or the cell trains its initial states
     """
     kind = type(cell).__name__.removesuffix("Cell")
     if kind not in _CELLS or cell.train_state:

@@ -1,4 +1,4 @@
-"""Haiku's own modules, each as a transformed function of one."""
+"""Haiku's own modules, each called within a function that `haiku.transform` makes pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ __all__ = ["HAIKU"]
 
 
 def _apply(name: str, given: dict[str, Any], *inputs: Any, state: Any = None, call: Any = None, **options: Any) -> Any:
-    """Call a module with these parameters; with `state` return (y, state after)."""
+    """Call a module with these parameters and return its output, or with `state` (output, new state)."""
     hk = import_module("haiku")
 
     call = call or {}

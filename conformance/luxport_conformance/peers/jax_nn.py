@@ -1,4 +1,4 @@
-"""`jax.nn`: activation functions, attention and initializers, which Flax and others hand on as their own."""
+"""`jax.nn`: activation functions, attention and initializers, which Flax and other libraries re-export."""
 
 from __future__ import annotations
 

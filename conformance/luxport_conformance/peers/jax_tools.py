@@ -1,4 +1,4 @@
-"""What adapters of JAX's libraries share: layouts, windows, activations."""
+"""Functions that the peers of JAX's libraries share, about layouts, windows and activations."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ __all__ = ["call_channels_last", "convert_kernel", "find_activation", "find_tran
 
 
 def call_channels_last(call: Callable[[Any], Any], x: Any) -> Any:
-    """Call a function of channels-last arrays with x, which has its channels second."""
+    """Call a function of channels-last arrays with x, whose channels are second, and return y with channels second."""
     import jax.numpy as jnp
 
     return jnp.moveaxis(call(jnp.moveaxis(x, 1, -1)), -1, 1)
 
 
 def convert_kernel(layer: Any, weight: Any) -> Any:
-    """Turn luxport's weight (a, b, *kernel) into (*kernel, b, a), mirrored for a convolution proper."""
+    """Convert luxport's weight (a, b, *kernel) to (*kernel, b, a), flipped unless `cross_correlation`."""
     return convert_conv_weight_to_keras(weight if layer.cross_correlation else mirror_kernel(weight))
 
 
 def find_transposed_padding(layer: Any) -> list[tuple[int, int]]:
-    """Return the padding of a transposed convolution, written as a convolution of its input with zeros in between."""
+    """Return the padding of a transposed convolution when it is computed as a convolution of its dilated input."""
     windows = layer._windows
     sizes = zip(windows.window, windows.dilation, windows.padding, layer._output_padding, strict=True)
     return [(d * (k - 1) - low, d * (k - 1) - high + more) for k, d, (low, high), more in sizes]
 
 
 def find_activation(layer: Any) -> Callable[[Any], Any]:
-    """Return JAX's own function for a layer's activation, as the peers' layers have none.
+    """Return JAX's function for a layer's activation, because the peers' layers apply none.
 
-    Raises: NoCounterpartError
+    Raises: NoCounterpartError if the activation is unknown
     """
     import jax
 
@@ -42,7 +42,7 @@ def find_activation(layer: Any) -> Callable[[Any], Any]:
 
 
 def make_start(layer: Any, ps: Any, samples: int, *, memory: bool) -> tuple[Any, ...]:
-    """Return the carry that a cell starts from: what it has learned, or else zeros."""
+    """Return the initial carry of a cell: its trained initial states, or zeros."""
     import jax.numpy as jnp
 
     zero = jnp.zeros((samples, layer.out_dims), ps["weight_ih"].dtype)

@@ -12,7 +12,10 @@ __all__ = ["FUNCTIONS"]
 
 
 def _make_activation_builder(name: str, /, renamed: dict[str, str] | None = None, **defaults: Any) -> Build:
-    """Return Keras's function of this name, with luxport's options by their names there, and luxport's defaults."""
+    """Return a builder of Keras's activation of this name, called with luxport's options and defaults.
+
+    `renamed` gives luxport's options Keras's names.
+    """
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import keras

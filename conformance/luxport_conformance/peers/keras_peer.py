@@ -1,4 +1,4 @@
-"""Keras's own layers: those without recurrence."""
+"""Keras's own layers, except recurrent ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _build_dense(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _turn(layer: Any, weight: Any) -> Any:
-    """Return the weight as libraries take it, whose convolutions do not flip it."""
+    """Return a convolution's weight, flipped unless `cross_correlation`: Keras's convolutions do not flip it."""
     import keras
 
     return weight if layer.cross_correlation else keras.ops.flip(weight, tuple(range(2, len(weight.shape))))
@@ -48,7 +48,7 @@ def _is_padded(windows: Any) -> bool:
 
 
 def _pad_before(windows: Any, x: Any, made: Callable[[tuple[int, ...]], Counterpart]) -> Counterpart:
-    """Put Keras's zero padding before a layer, which `made` makes for the padded shape."""
+    """Return a counterpart that pads by Keras's zero padding, and then calls the layer that `made` builds."""
     if not _is_padded(windows):
         return made(x.shape)
     axes = x.ndim - 2
@@ -135,7 +135,7 @@ def _make_pool_builder(name: str) -> Build:
 
 
 def _is_same(windows: Any, x: Any) -> bool:
-    """Whether the padding is what TensorFlow calls the same: for as many windows as strides fit, the odd one above."""
+    """Return whether the padding equals TensorFlow's "same": ceil(size / stride) windows, an odd element at the end."""
     sizes = zip(x.shape[2:], windows.window, windows.stride, strict=True)
     totals = [max((-(-n // stride) - 1) * stride + size - n, 0) for n, size, stride in sizes]
     return tuple(windows.padding) == tuple([(total // 2, total - total // 2) for total in totals])
@@ -190,7 +190,7 @@ def _build_batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _activate(made: Counterpart, layer: Any, training: bool = False) -> Counterpart:
-    """Apply Keras's own activation to the output."""
+    """Return a counterpart that applies Keras's activation to the output of `made`."""
     import keras
 
     activation = keras.activations.get(name_activation(layer))
@@ -360,7 +360,7 @@ _NONE = {
 
 
 def _make_peer(backend: str, module: str) -> Peer:
-    """Return the peer of Keras on a backend, each in a process of its own, as Keras fixes its backend when imported."""
+    """Return the peer of Keras on a backend, run in its own process because Keras fixes its backend on import."""
     return Peer(
         name=f"keras@{backend}",
         backend=backend,

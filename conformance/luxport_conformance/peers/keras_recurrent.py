@@ -26,7 +26,7 @@ def _make_layer(layer: Any, kind: str, suffix: str = "", **options: Any) -> Any:
 
 
 def _convert_weights(kind: str, layer: Any, ps: Any) -> list[Any]:
-    """Return Keras's kernel, recurrent kernel and bias: of the gates only the GRU's are in another order there."""
+    """Return Keras's kernel, recurrent kernel and bias; only the GRU's gates have another order than luxport's."""
     import keras
 
     kernel, recurrent, biases = ps["weight_ih"], ps["weight_hh"], [ps[n] for n in ("bias_ih", "bias_hh") if n in ps]
@@ -124,7 +124,7 @@ def _run(run: Any, weights: list[Any], x: Any, mask: Any, **start: Any) -> Any:
 
 
 def _take_apart(layer: Any, x: Any) -> tuple[Any, Any, Any]:
-    """Return x, the flags of its steps (batch first) and the carry; None for flags or a carry that is not given."""
+    """Return x, the mask of its steps (batch first) and the carry; mask and carry are None if they are not given."""
     import keras
 
     x, mask, carry = take_sequence_apart(layer, x)
@@ -139,9 +139,9 @@ _KINDS_OF_CELLS = {f"{kind}Cell": kind for kind in _KINDS}
 
 
 def _find_kind(cell: Any) -> str:
-    """Return the kind of a cell.
+    """Return the kind of a cell: "RNN", "LSTM" or "GRU".
 
-    Raises: NoCounterpartError
+    Raises: NoCounterpartError if Keras has no such cell, or the cell trains its initial states
     """
     kind = _KINDS_OF_CELLS.get(type(cell).__name__)
     if kind is None or cell.train_state:

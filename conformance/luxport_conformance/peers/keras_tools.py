@@ -1,4 +1,4 @@
-"""Calling a layer of Keras with weights that are given to the call, on whichever backend Keras runs."""
+"""Calling Keras's layers with weights passed as arguments, on any of Keras's backends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["call_stateless", "check_dilation", "import_layers", "name_activation
 
 
 def import_layers() -> Any:
-    """Return ``keras.layers``; Keras is imported when it is wanted, and fixes its backend then."""
+    """Return ``keras.layers``, imported only at the call, because Keras fixes its backend on import."""
     import keras
 
     return keras.layers
@@ -20,7 +20,7 @@ def import_layers() -> Any:
 def name_activation(layer: Any) -> str:
     """Return Keras's name for a layer's activation.
 
-    Raises: NoCounterpartError
+    Raises: NoCounterpartError if the activation is unknown
     """
     name = {"identity": "linear"}.get(layer.activation.__name__, layer.activation.__name__)
     if name not in ("linear", "relu", "sigmoid", "tanh"):
@@ -31,10 +31,10 @@ def name_activation(layer: Any) -> str:
 def call_stateless(
     built: Any, weights: Sequence[Any], held: Sequence[Any], x: Any, *others: Any, **options: Any
 ) -> Any:
-    """Call a layer with these weights in the dtype of x; return its outputs, and its other variables after the call.
+    """Call a layer with these weights in the dtype of x; return its output and its non-trainable variables.
 
-    Keras computes in what a layer was made with, float32: half types are asked mixed, as it advises, and by a call,
-    as `stateless_call` casts no weights.
+    Keras computes in the dtype of the layer, float32. For half types the layer gets a mixed-precision policy, as Keras
+    recommends, and is called within a `StatelessScope`, because `stateless_call` does not cast weights.
     """
     import keras
 
@@ -57,10 +57,11 @@ def wrap_layer(
     last: bool = False,
     training: bool = False,
 ) -> Counterpart:
-    """Build a layer for inputs of a shape and call it with its trainable weights, None for those it has not.
+    """Build a layer for inputs of a shape, and return a counterpart that calls it.
 
-    `others` are its weights that are not trainable; in training they come out as a layer of luxport's has them,
-    ``(y, statistics)``. With `last` the input is turned so that Keras finds the channels last, and turned back.
+    `weights` converts luxport's parameters to a list of the layer's trainable weights, in which None is ignored.
+    `others` are values of non-trainable weights; in training the counterpart returns ``(y, statistics)``, as luxport's
+    layer does. With `last` the channels of the input are moved to the last axis, and those of the output back.
     """
     import keras
 
@@ -80,6 +81,9 @@ def wrap_layer(
 
 
 def check_dilation(windows: Any) -> None:
-    """Refuse windows that TensorFlow and Keras do not have: dilated ones that take strides."""
+    """Check that windows do not have both dilation and strides, which TensorFlow and Keras do not support.
+
+    Raises: NoCounterpartError if they have both
+    """
     if max(windows.dilation) > 1 < max(windows.stride):
         raise NoCounterpartError("dilates only where it takes no strides")

@@ -1,4 +1,4 @@
-"""Keras's own losses, optimizers by ten steps, and initializers."""
+"""Keras's own losses, optimizers (compared over ten steps), and initializers."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ LOSSES: dict[str, Build] = {
 
 
 def _make_steps_builder(name: str, options: Callable[[Any], dict[str, Any]], *differences: str) -> Build:
-    """Return a builder of ten steps by the optimizer of this name, with options made from luxport's rule."""
+    """Return a builder of ten steps of the optimizer of this name; `options` makes its options from luxport's rule."""
 
     def build(rule: Any, x: Any, st: Any) -> Counterpart:
         import keras

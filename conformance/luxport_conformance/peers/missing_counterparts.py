@@ -1,4 +1,4 @@
-"""Reasons why peers have no counterpart of a layer, which several tables share."""
+"""Layers for which several peers have no counterpart, with the reasons."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _COMPOSED = (
 COMPOSED = dict.fromkeys(
     _COMPOSED.split(), "is made of other layers or functions, which each library does in its own way"
 )
-"""Layers that hold others, or a function."""
+"""The reason for layers that contain other layers or a function."""
 
 
 def list_without(names: str) -> dict[str, str]:
-    """Return the reason "has no such layer" for each of these names, which spaces separate."""
+    """Return the reason "has no such layer" for each name of a space-separated list."""
     return dict.fromkeys(names.split(), "has no such layer")

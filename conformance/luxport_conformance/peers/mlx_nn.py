@@ -40,20 +40,20 @@ def _import_nn() -> Any:
 def _find_activation(layer: Any) -> Callable[[Any], Any]:
     """Return MLX's function for a layer's activation.
 
-    Raises: NoCounterpartError
+    Raises: NoCounterpartError if the activation is unknown
     """
     nn = _import_nn()
     return pick_activation(layer, {"relu": nn.relu, "sigmoid": nn.sigmoid, "tanh": nn.tanh})
 
 
 def _call_channels_last(call: Callable[[Any], Any], x: Any) -> Any:
-    """Call a function of channels-last arrays with x, which has its channels second."""
+    """Call a function of channels-last arrays with x, whose channels are second, and return y with channels second."""
     mx = _import_core()
     return mx.moveaxis(call(mx.moveaxis(x, 1, -1)), -1, 1)
 
 
 def _fill_module(module: Any, parameters: dict[str, Any]) -> Any:
-    """Give a module its parameters, those that are not None, and return it."""
+    """Set the parameters of a module, except None, and return the module."""
     for name, value in parameters.items():
         if value is not None:
             setattr(module, name, value)
@@ -82,7 +82,10 @@ def _build_bilinear(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _find_padding(windows: Any, value: float = 0.0) -> tuple[Any, Callable[[Any], Any], str]:
-    """Return the padding of a layer, what pads before it where that is not alike on both sides, and a remark."""
+    """Return the padding to pass to MLX's layer, a function that pads the input before the layer, and a remark.
+
+    Padding that differs between two sides is done by that function; otherwise it returns its input.
+    """
     if all(low == high for low, high in windows.padding):
         return require_symmetric(windows.padding), lambda x: x, ""
     pairs = [(0, 0), *windows.padding, (0, 0)]
@@ -91,13 +94,13 @@ def _find_padding(windows: Any, value: float = 0.0) -> tuple[Any, Callable[[Any]
 
 
 def _list_options(windows: Any, padding: Any) -> tuple[Any, ...]:
-    """Return window, stride, padding and dilation as MLX takes them: numbers for one axis."""
+    """Return window, stride, padding and dilation as MLX takes them: tuples, or numbers if there is one axis."""
     options = (windows.window, windows.stride, padding, windows.dilation)
     return tuple([option[0] for option in options]) if len(windows.window) == 1 else options
 
 
 def _turn(layer: Any, weight: Any) -> Any:
-    """Return the weight as libraries take it, whose convolutions do not flip it."""
+    """Return a convolution's weight, flipped unless `cross_correlation`: MLX's convolutions do not flip it."""
     whole = (slice(None), slice(None), *[slice(None, None, -1)] * (len(weight.shape) - 2))
     return weight if layer.cross_correlation else weight[whole]
 
@@ -377,6 +380,6 @@ MLX_NN = Peer(
     losses=LOSSES,
     optimizers=OPTIMIZERS,
     initializers=INITIALIZERS,
-    # On a CPU each compiled function is a run of a C++ compiler: they compute the same without.
+    # On a CPU MLX runs a C++ compiler for each compiled function; the results are the same without it.
     environment={"MLX_DISABLE_COMPILE": "1"},
 )

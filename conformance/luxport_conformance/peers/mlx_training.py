@@ -1,4 +1,4 @@
-"""MLX's own activation functions, losses, optimizers by ten steps, and initializers."""
+"""MLX's own activation functions, losses, optimizers (compared over ten steps), and initializers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["FUNCTIONS", "INITIALIZERS", "LOSSES", "OPTIMIZERS"]
 
 
 def _make_function_builder(name: str, *different: str, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
-    """Return a builder of the library's function of this name; `renamed` gives luxport's options its names."""
+    """Return a builder of MLX's function of this name; `renamed` gives luxport's options MLX's names."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import mlx.nn as nn
@@ -101,7 +101,7 @@ LOSSES: dict[str, Build] = {
 
 
 def _make_steps_builder(name: str, options: Callable[[Any], dict[str, Any]], *differences: str) -> Build:
-    """Return a builder of ten steps by the optimizer of this name, with options made from luxport's rule."""
+    """Return a builder of ten steps of the optimizer of this name; `options` makes its options from luxport's rule."""
 
     def build(rule: Any, x: Any, st: Any) -> Counterpart:
         import mlx.optimizers
@@ -163,7 +163,7 @@ OPTIMIZERS: dict[str, Build] = {
 
 
 def _make_initializer(name: str, **options: Any) -> Callable[[tuple[int, ...], int], Any]:
-    """Return an initializer of MLX's, whose weight is (out, in)."""
+    """Return a function that draws a weight (in, out) by MLX's initializer, which itself makes (out, in)."""
 
     def draw(shape: tuple[int, ...], seed: int) -> Any:
         import mlx.core as mx

@@ -1,4 +1,4 @@
-"""`check_names`: what a peer's tables name must be there, or a slip of the pen is an empty table."""
+"""`check_names`: find misspelled names in a peer's tables, which would silently have no checks."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _ASKED = {
 
 
 def check_names(peer: Peer) -> None:
-    """Look for a name in a peer's tables of which nothing is asked, and for its backend.
+    """Check that every name in a peer's tables has an example, and that the peer's backend is known.
 
-    Raises: ValueError if there is such a name, or no backend of the peer's
+    Raises: ValueError if a name has no example, or the backend is unknown
     """
     if peer.backend not in list_known_backends():
         known = ", ".join(list_known_backends())

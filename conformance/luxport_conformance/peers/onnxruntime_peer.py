@@ -1,4 +1,4 @@
-"""onnxruntime: ONNX's operators, through the graphs that `luxport.to_onnx` writes of layers, operations and losses."""
+"""onnxruntime: ONNX's operators, in the graphs to which `luxport.to_onnx` exports layers, operations and losses."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = ["ONNXRUNTIME"]
 
 
 def _run_graph(layer: Any, st: Any, x: Any, ps: Any) -> Any:
-    """Export the layer for arrays like these, run the graph, and return its outputs in the layer's structure.
+    """Export the layer for arrays like these, run the graph, and return its outputs in the structure of the layer's y.
 
-    Raises: NoCounterpartError for what no graph can do
+    Raises: NoCounterpartError if the layer cannot be exported
     """
     floats = [leaf.dtype for leaf in tree.leaves((x, ps)) if leaf.dtype.kind == "f"]
     st = tree.map(lambda leaf: leaf.astype(floats[0]) if floats and leaf.dtype.kind == "f" else leaf, st)
@@ -37,7 +37,7 @@ def _run_graph(layer: Any, st: Any, x: Any, ps: Any) -> Any:
 
 
 def _make_spec(leaf: Any) -> luxport.InputSpec:
-    """Describe an array; a batch of none is one of any size."""
+    """Return the input specification of an array; an empty batch is specified as a batch of free size."""
     sizes = ("N", *leaf.shape[1:]) if leaf.ndim and not leaf.shape[0] else leaf.shape
     return luxport.InputSpec(sizes, leaf.dtype.name)
 
@@ -70,7 +70,7 @@ def _is_no_graph(example: OverrideExample) -> bool:
 
 
 def _has_epsilon(function: Callable[..., Any]) -> bool:
-    """Tell whether a loss has an epsilon that is the dtype's own unless it is given."""
+    """Return whether a loss has an option `epsilon` whose default is the dtype's eps."""
     epsilon = signature(function).parameters.get("epsilon")
     return epsilon is not None and epsilon.default is None
 

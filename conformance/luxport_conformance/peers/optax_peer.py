@@ -1,4 +1,4 @@
-"""Optax: losses, and optimizers by ten steps."""
+"""Optax's losses, and its optimizers, compared over ten steps."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _build_absolute(options: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _make_steps_builder(make: Callable[[Any], Any], *differences: str) -> Build:
-    """Return a builder of ten steps by an optimizer made from luxport's rule."""
+    """Return a builder of ten steps of the optimizer that `make` creates from luxport's rule."""
 
     def build(rule: Any, x: Any, st: Any) -> Counterpart:
         optimizer = make(rule)

@@ -1,4 +1,4 @@
-"""`Question`: what a peer is asked, with the definition in float64 that its answer is held to."""
+"""`Question`: a function and inputs on which a peer is compared with luxport's definition in float64."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of both: a definition ``f(x, ps, st)`` at float32 inputs on the host.
+    """A comparison of a peer with luxport: a definition ``f(x, ps, st)`` and its float32 inputs on the host.
 
-    `subject` is what the builder is given: luxport's layer or rule, or the options of an operation or a loss. Sums
-    that cancel are as inexact as terms of size `magnitude`. Gradients are with respect to x, and to the parameters
-    unless they are `targets`.
+    `subject` is the argument of the peer's builder: luxport's layer or rule, or the options of an operation or a loss.
+    `magnitude` is the size of terms that cancel in sums. Gradients are with respect to x and, unless `targets`, to
+    `ps`; with `targets`, `ps` are the targets of a loss.
     """
 
     subject: Any
@@ -49,13 +49,13 @@ class Question:
 
     @cached_property
     def values(self) -> Any:
-        """The definition in float64, on arrays for which no backend has operations of its own."""
+        """The result of the definition in float64 on `array_api_strict`, which overrides no operations."""
         strict = get_backend("strict")
         inputs = move_to_backend(widen_floats((self.x, self.ps, self.st)), strict, "float64")
         return move_to_host(self.definition(*inputs), strict)
 
     def draw_weights(self) -> Any:
-        """Draw weights for the outputs: their weighted sum is what is differentiated."""
+        """Draw weights for the outputs, whose weighted sum is the scalar that is differentiated."""
         draw = np.random.Generator(np.random.Philox(11))
         return tree.map(lambda leaf: draw.normal(size=np.shape(leaf)).astype(np.float32), self.values)
 
@@ -80,7 +80,7 @@ def differentiate(question: Question, f: Callable[[Any, Any, Any], Any], values:
 def ask_about_layer(
     example: Example, *, training: bool = False, change: Callable[[Any], Any] = lambda x: x, dtype: str = "float32"
 ) -> Question:
-    """Ask about a layer; `change` changes its input."""
+    """Return the question about a layer on an example; `change` is applied to the example's input."""
     x, ps, st = round_floats(example.draw_values(), dtype)
     st = (luxport.train_mode if training else luxport.test_mode)(st)
 
@@ -92,7 +92,7 @@ def ask_about_layer(
 
 
 def ask_about_operation(name: str, position: int, *, dtype: str = "float32", x: Any = None) -> Question:
-    """Ask about an operation, at other arrays than its example's if x is given."""
+    """Return the question about an operation on one of its examples, or on `x` instead of the example's arrays."""
     example = OPERATIONS[name][position]
     definition = definition_of(getattr(ops, name))
     arrays = round_floats(example.arrays, dtype)
@@ -107,7 +107,7 @@ def ask_about_operation(name: str, position: int, *, dtype: str = "float32", x: 
 def ask_about_loss(
     name: str, y_hat: Any, targets: tuple[Any, ...], options: Mapping[str, Any], *, dtype: str = "float32"
 ) -> Question:
-    """Ask about a loss."""
+    """Return the question about a loss with these predictions, targets and options."""
     loss = getattr(losses, name)
     y_hat, targets = round_floats((y_hat, targets), dtype)
     return Question(
@@ -116,7 +116,7 @@ def ask_about_loss(
 
 
 def ask_about_rule(rule: Any, x: Any, gradients: Any) -> Question:
-    """Ask about a rule: where x is after each step along these gradients."""
+    """Return the question about an optimizer rule: the values of x after each step with these gradients."""
 
     def definition(x: Any, gradients: Any, st: Any) -> Any:
         state, reached = optimizers.setup(rule, {"x": x}), []
@@ -131,7 +131,7 @@ def ask_about_rule(rule: Any, x: Any, gradients: Any) -> Question:
 
 
 def round_floats(values: Any, dtype: str = "float32") -> Any:
-    """Round the floating leaves of a host tree to a dtype, and hand them out as float32, which holds all of them."""
+    """Round the floating leaves of a host tree to a dtype, and return them as float32."""
 
     def round_leaf(leaf: Any) -> Any:
         leaf = np.asarray(leaf)

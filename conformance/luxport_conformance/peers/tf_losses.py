@@ -1,4 +1,4 @@
-"""TensorFlow's own losses per sample, and their mean."""
+"""The means of TensorFlow's own losses, which return a loss per sample or entry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["LOSSES"]
 
 
 def _make_loss_builder(call: Callable[[Any, Any, Any], Any], *differences: str) -> Build:
-    """Return a builder of the mean of a loss ``call(tf, y_hat, targets)``, which is one per sample or entry."""
+    """Return a builder of the mean of ``call(tf, y_hat, targets)``, which returns a loss per sample or entry."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import tensorflow as tf

@@ -1,4 +1,4 @@
-"""TensorFlow's own functions, `tf.nn` and what belongs to it: convolutions, pools, norms, activations, losses."""
+"""TensorFlow's own functions in `tf.nn` and related modules: convolutions, pools, norms, activations, losses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def _import_tf() -> Any:
 
 
 def _call_channels_last(call: Callable[[Any], Any], x: Any) -> Any:
-    """Call a function of channels-last arrays with x, whose channels are second: on a CPU TensorFlow has no other."""
+    """Call a function of channels-last arrays with x, whose channels are second, and return y with channels second.
+
+    TensorFlow has no other layout on a CPU.
+    """
     tf, rank = _import_tf(), len(x.shape)
     y = call(tf.transpose(x, (0, *range(2, rank), 1)))
     return tf.transpose(y, (0, rank - 1, *range(1, rank - 1)))
@@ -40,7 +43,7 @@ def _call_channels_last(call: Callable[[Any], Any], x: Any) -> Any:
 def _find_activation(layer: Any) -> Callable[[Any], Any]:
     """Return TensorFlow's function for a layer's activation.
 
-    Raises: NoCounterpartError
+    Raises: NoCounterpartError if the activation is unknown
     """
     nn = _import_tf().nn
     return pick_activation(layer, {"relu": nn.relu, "sigmoid": nn.sigmoid, "tanh": nn.tanh})
@@ -59,7 +62,7 @@ _MODES = {"zeros": "CONSTANT", "reflect": "REFLECT", "symmetric": "SYMMETRIC"}
 
 
 def _make_padding(windows: Any, mode: str = "zeros", value: float = 0.0) -> Callable[[Any], Any]:
-    """Return what pads the spatial axes of an array with its channels last."""
+    """Return a function that pads the spatial axes of a channels-last array."""
     if not any(map(any, windows.padding)):
         return lambda x: x
     if mode not in _MODES:
@@ -69,7 +72,7 @@ def _make_padding(windows: Any, mode: str = "zeros", value: float = 0.0) -> Call
 
 
 def _turn(layer: Any, weight: Any) -> Any:
-    """Return the weight as TensorFlow takes it, whose convolutions do not flip it."""
+    """Return a convolution's weight, flipped unless `cross_correlation`: TensorFlow's convolutions do not flip it."""
     return weight if layer.cross_correlation else _import_tf().reverse(weight, tuple(range(2, len(weight.shape))))
 
 
@@ -87,7 +90,7 @@ def _build_conv(layer: Any, x: Any, st: Any) -> Counterpart:
     def call(x: Any, ps: Any) -> Any:
         filters = convert_conv_weight_to_keras(_turn(layer, ps["weight"]))
         options = {"strides": windows.stride, "padding": "VALID", "dilations": windows.dilation}
-        options["data_format"] = ("NWC", "NHWC", "NDHWC")[len(windows.window) - 1]  # no gradient of 3 axes without it
+        options["data_format"] = ("NWC", "NHWC", "NDHWC")[len(windows.window) - 1]  # needed for gradients in 3-D
         return _call_channels_last(
             lambda x: _add_bias(layer, _import_tf().nn.convolution(pad(x), filters, **options), ps), x
         )
@@ -120,7 +123,7 @@ def _build_conv_transpose(layer: Any, x: Any, st: Any) -> Counterpart:
     def call(x: Any, ps: Any) -> Any:
         tf, (samples, _, *sizes) = _import_tf(), x.shape
         whole = [(sizes[i] - 1) * windows.stride[i] + windows.window[i] + layer._output_padding[i] for i in axes]
-        # What is added above is output that no window reaches: a longer window of zeros there.
+        # Output padding adds positions at the end that no window reaches, so the window is extended by zeros.
         more = [(0, 0), (0, 0), *[(0, layer._output_padding[i]) for i in axes]]
         filters = convert_conv_weight_to_keras(tf.pad(_turn(layer, ps["weight"]), more))
         shape = (samples, *whole, layer.out_channels)
@@ -205,7 +208,7 @@ def _build_batch_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _make_moments_builder(axes_of: Callable[[Any, Any], tuple[int, ...]], shape_of: Callable[[Any, Any], Any]) -> Build:
-    """Return a builder of a norm of samples, by `tf.nn.moments` and `tf.nn.batch_normalization`."""
+    """Return a builder of a norm by each sample's own statistics, with `tf.nn.moments` and `batch_normalization`."""
 
     def build(layer: Any, x: Any, st: Any) -> Counterpart:
         if "running_mean" in st:
@@ -230,7 +233,7 @@ def _make_moments_builder(axes_of: Callable[[Any, Any], tuple[int, ...]], shape_
 
 
 def _align(layer: Any, x: Any, value: Any) -> Any:
-    """Reshape a parameter of channels to the second axis; a parameter of trailing axes stays as it is."""
+    """Reshape a parameter of channels so that it broadcasts along axis 1; return one of trailing axes unchanged."""
     trailing = "shape" in layer.__dataclass_fields__
     return value if trailing else _import_tf().reshape(value, (1, -1, *(1,) * (len(x.shape) - 2)))
 
@@ -300,7 +303,7 @@ def _build_dropout(layer: Any, x: Any, st: Any) -> Counterpart:
 def _make_function_builder(
     name: str, module: str = "nn", *, renamed: dict[str, str] | None = None, **fixed: Any
 ) -> Build:
-    """Return a builder of the library's function of this name; `renamed` gives luxport's options its names."""
+    """Return a builder of TensorFlow's function of this name; `renamed` gives luxport's options TensorFlow's names."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         function = getattr(getattr(_import_tf(), module), name)

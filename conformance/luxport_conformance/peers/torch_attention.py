@@ -1,4 +1,4 @@
-"""PyTorch's own attention, and its layers of transformers."""
+"""PyTorch's own attention and transformer layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ATTENTION"]
 
 
 def _convert_weights(ps: Any, prefix: str = "") -> dict[str, Any]:
-    """Name the parameters of an attention as PyTorch does."""
+    """Return the parameters of an attention layer in PyTorch's layout, by PyTorch's names."""
     parts = [ps[f"{name}_proj"] for name in "qkv"]
     found = {
         "in_proj_weight": convert_attention_weights_to_torch(*[swap_dense_weight(part["weight"]) for part in parts])
@@ -50,7 +50,7 @@ def _build_attention(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _find_hidden(layer: Any, query: Any, key: Any, mask: Any = None) -> Any:
-    """Return PyTorch's mask for each sample and head, true where a key is hidden; None if all are seen."""
+    """Return PyTorch's mask for each sample and head, true for hidden keys; None if no key is hidden."""
     import torch
 
     causal = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).triu(1) if layer.is_causal else None

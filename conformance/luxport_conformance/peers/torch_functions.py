@@ -14,7 +14,7 @@ __all__ = ["FUNCTIONS"]
 
 
 def _make_function_builder(name: str, /, renamed: dict[str, str] | None = None, **fixed: Any) -> Build:
-    """Build a module of an activation function from the options of luxport's, by their names there."""
+    """Return a builder of PyTorch's module of this name; `renamed` gives luxport's options PyTorch's names."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         given = {str((renamed or {}).get(key, key)): value for key, value in options.items()}
@@ -47,7 +47,7 @@ def _build_threshold(options: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _make_pair_builder(name: str) -> Build:
-    """Build a function of `torch` that takes its arrays one by one."""
+    """Return a builder of the function of `torch` of this name, called with the arrays of x as separate arguments."""
 
     def build(options: Any, x: Any, st: Any) -> Counterpart:
         import torch

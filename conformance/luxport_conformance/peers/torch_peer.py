@@ -1,4 +1,4 @@
-"""PyTorch's own modules: those without recurrence."""
+"""PyTorch's own modules, except recurrent ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MODES = {ours: theirs for theirs, ours in PADDING_MODES.items()}
 
 
 def _make_padding(pairs: Any, mode: str = "zeros", value: float | None = None) -> Callable[[Any], Any]:
-    """Return PyTorch's padding by a pair for each axis, which it takes from the last one on."""
+    """Return a function that pads by a pair for each axis; PyTorch takes the pairs from the last axis to the first."""
     from torch.nn import functional
 
     flat = [size for pair in reversed(tuple(pairs)) for size in pair]
@@ -132,7 +132,7 @@ def _build_global_lp_pool(layer: Any, x: Any, st: Any) -> Counterpart:
 
 
 def _make_lp_module(p: float, window: Any, stride: Any) -> Any:
-    one = len(window) == 1  # with one axis PyTorch takes numbers alone
+    one = len(window) == 1  # for one axis PyTorch takes numbers, no tuples
     return find_module("LPPool", len(window))(p, window[0] if one else window, stride[0] if one else stride)
 
 
@@ -244,7 +244,7 @@ def _build_spectral_norm(layer: Any, x: Any, st: Any) -> Counterpart:
 
     def call(x: Any, ps: Any) -> Any:
         weight = swap_dense_weight(ps["weight"])
-        # Both vectors are kept in PyTorch, u alone here: v is what one of its steps makes of u.
+        # PyTorch keeps both vectors u and v, luxport only u; v is computed from u as in a power iteration of PyTorch's.
         u = torch.as_tensor(np.asarray(st["u"]["weight"]), dtype=x.dtype)
         u, v = torch.nn.functional.normalize(u, dim=0), torch.nn.functional.normalize(weight.detach().T @ u, dim=0)
         given = {f"{path}.original": weight, f"{path}.0._u": u, f"{path}.0._v": v, "bias": ps.get("bias")}

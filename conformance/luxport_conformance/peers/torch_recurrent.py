@@ -23,7 +23,7 @@ def _list_options(layer: Any) -> dict[str, str]:
 
 
 def _convert_weights(ps: Any, suffix: str, layer: Any) -> dict[str, Any]:
-    """Name a cell's parameters as PyTorch does; of its two biases one is 0 where luxport has one."""
+    """Return a cell's parameters in PyTorch's layout, by PyTorch's names; without a recurrent bias `bias_hh` is 0."""
     found = {name: swap_recurrent_weight(ps[name]) for name in ("weight_ih", "weight_hh")}
     if layer.use_bias:
         found["bias_ih"] = ps["bias_ih"]
@@ -112,7 +112,7 @@ def _pack(layer: Any, x: Any, lengths: Any) -> Any:
 
 
 def _build_recurrence(layer: Any, x: Any, st: Any) -> Counterpart:
-    """Build PyTorch's layer of this cell, as it has nothing that runs a cell along a sequence."""
+    """Build PyTorch's recurrent layer of the cell's kind, because PyTorch cannot run a cell along a sequence."""
     cell = layer.cell
     whole = {"RNNCell": luxport.RNN, "LSTMCell": luxport.LSTM, "GRUCell": luxport.GRU}.get(type(cell).__name__)
     if whole is None or layer.reverse or cell.train_state:

@@ -1,4 +1,4 @@
-"""Calling a module of PyTorch's with parameters that are given to the call."""
+"""Calling PyTorch's modules with parameters passed as arguments."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["find_activation", "find_module", "wrap_module"]
 
 
 def find_module(name: str, axes: int | None = None) -> Any:
-    """Return the class of this name, for so many spatial axes."""
+    """Return the class of this name in `torch.nn`, such as ``Conv2d`` for "Conv" and 2 spatial axes."""
     from torch import nn
 
     return getattr(nn, name if axes is None else f"{name}{axes}d")
 
 
 def find_activation(layer: Any) -> Callable[[Any], Any]:
-    """Return PyTorch's own function for a layer's activation, as its modules have none.
+    """Return PyTorch's function for a layer's activation, because its modules apply none.
 
-    Raises: NoCounterpartError
+    Raises: NoCounterpartError if the activation is unknown
     """
     import torch
 
@@ -31,9 +31,10 @@ def find_activation(layer: Any) -> Callable[[Any], Any]:
 def wrap_module(
     built: Any, parameters: Callable[[Any], dict[str, Any]] = lambda ps: {}, layer: Any = None
 ) -> Counterpart:
-    """Call a module with parameters by PyTorch's names, those that are not None, and then luxport's layer's activation.
+    """Return a counterpart that calls a module, and then applies the activation of luxport's `layer`.
 
-    The module is put out of training; whoever wants it in training puts it there afterward.
+    `parameters` converts luxport's parameters to PyTorch's by name; None is ignored. The module is set to evaluation
+    mode; for training the caller sets it to training mode afterward.
     """
     import torch
 
@@ -44,7 +45,7 @@ def wrap_module(
         given = {name: value for name, value in parameters(ps).items() if value is not None}
         first = x[0] if isinstance(x, tuple) else x
         if first.is_floating_point():
-            built.to(first.dtype)  # statistics, too
+            built.to(first.dtype)  # the running statistics too
         return activation(torch.func.functional_call(built, given, x if isinstance(x, tuple) else (x,)))
 
     return Counterpart(call)

@@ -1,4 +1,4 @@
-"""PyTorch's own losses, optimizers by ten steps, and initializers."""
+"""PyTorch's own losses, optimizers (compared over ten steps), and initializers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _make_loss_builder(name: str, *differences: str, renamed: dict[str, str] | N
 
 
 def _widen_indices(target: Any) -> Any:
-    """Return indices in the 64 bits that PyTorch wants."""
+    """Convert indices to int64, which PyTorch's losses require, and return other targets unchanged."""
     return target if target.dtype.is_floating_point else target.long()
 
 
@@ -73,7 +73,7 @@ LOSSES: dict[str, Build] = {
 
 
 def _make_steps_builder(name: str, options: Callable[[Any], dict[str, Any]], *differences: str) -> Build:
-    """Return a builder of ten steps by the optimizer of this name, with options made from luxport's rule."""
+    """Return a builder of ten steps of the optimizer of this name; `options` makes its options from luxport's rule."""
 
     def build(rule: Any, x: Any, st: Any) -> Counterpart:
         import torch
@@ -125,7 +125,7 @@ OPTIMIZERS: dict[str, Build] = {
 
 
 def _make_initializer(name: str, **options: Any) -> Callable[[tuple[int, ...], int], Any]:
-    """Return an initializer of PyTorch's, whose weight is (out, in)."""
+    """Return a function that draws a weight (in, out) by PyTorch's initializer, which itself makes (out, in)."""
 
     def draw(shape: tuple[int, ...], seed: int) -> Any:
         import torch

@@ -1,4 +1,4 @@
-"""`DIFFERENCES`: what libraries mean otherwise by one name, numbers that show it, and the line that gets over it."""
+"""`DIFFERENCES`: each kind of difference between libraries, demonstrated by numbers, with a line that converts them."""
 
 from luxport_conformance.peers.differences.difference import Difference, Shown
 from luxport_conformance.peers.differences.functions import FUNCTIONS

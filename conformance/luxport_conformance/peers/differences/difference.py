@@ -1,4 +1,4 @@
-"""`Difference`: one of the kinds, shown with a library, and the line of Python that makes luxport's numbers its own."""
+"""`Difference`: a kind of difference, demonstrated with a library, and a line of Python that converts the numbers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from luxport_conformance.peers.difference_kinds import KINDS
 __all__ = ["CONVENTIONS", "Difference", "Shown"]
 
 CONVENTIONS: tuple[ModuleType, ...] = (torch_conventions, keras_conventions, jax_conventions)
-"""Whose functions converters call: `from_torch` and `from_keras` read by them, and the peers' tables write by them."""
+"""The modules whose functions the converters use; `from_torch`, `from_keras` and the peers use the same functions."""
 
 
 class Shown(NamedTuple):
-    """What luxport gives, what the library gives with the same numbers, and what the converter's line speaks of."""
+    """luxport's result, the library's result from the same numbers, and the variables that the converter uses."""
 
     here: Any
     there: Any
@@ -33,11 +33,11 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class Difference:
-    """A kind of difference and where it is seen.
+    """A kind of difference, with the library's module and luxport's function that `show` demonstrates it with.
 
-    `converter` is a line of Python that gives what the library gives, or with `gives="here"` makes the library give
-    what luxport does: by luxport, NumPy, the functions of the conventions, and the names that are `given` where it is
-    shown. It is empty where there is no way over.
+    `converter` is a line of Python that computes the library's result with luxport or, with `gives="here"`, luxport's
+    result with the library. It may use luxport, NumPy, the functions of `CONVENTIONS`, and the variables `given` in
+    `Shown`. It is empty if no conversion is possible.
     """
 
     kind: str
@@ -54,11 +54,11 @@ class Difference:
             )
 
     def run(self) -> Shown:
-        """Import the library and run both."""
+        """Import the library and return the results of both."""
         return self.show(import_module(self.module))
 
     def convert(self, shown: Shown) -> Any:
-        """Run the converter's line."""
+        """Evaluate `converter` and return the result."""
         return eval(self.converter, {**_NAMES, **shown.given})
 
 

@@ -1,4 +1,4 @@
-"""Differences of activation functions and of what initializers draw."""
+"""Differences of activation functions and of the distributions of initializers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _show_fast_gelu(nn: Any) -> Shown:
 
 
 def _show_few_digits(nn: Any) -> Shown:
-    # In float64 they would be seen at once; of float32's numbers it takes the difference, enlarged.
+    # The constants differ in digits that float32 hardly shows, so the errors are compared, multiplied by a million.
     there = np.asarray(nn.selu(import_module("mlx.core").array(X)))
     exact = ops.selu(X.astype(np.float64))
     return Shown(1e6 * (ops.selu(X) - exact), 1e6 * (there - exact))

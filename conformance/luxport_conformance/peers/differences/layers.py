@@ -1,4 +1,4 @@
-"""Differences of dense layers, convolutions, pixels, tables and attention."""
+"""Differences of dense layers, convolutions, pixel shuffling, embeddings and attention."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _show_one_sample(equinox: Any) -> Shown:
     jax = import_module("jax")
     linear = equinox.nn.Linear(3, 3, use_bias=False, key=jax.random.key(0))
     square = np.vstack([X, X[:1] + 1.0])
-    # A batch is taken for a sample: here it has as many samples as numbers, and its axes are exchanged.
+    # Equinox takes the batch for one sample; a square batch raises no error, but its axes are used in the wrong order.
     here = square @ swap_dense_weight(np.asarray(linear.weight))
     return Shown(here, linear(square), {"x": square, "layer": linear, "vmap": jax.vmap})
 

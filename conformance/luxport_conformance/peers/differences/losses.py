@@ -1,4 +1,4 @@
-"""Differences of losses: of what they are given, and over what they are averaged."""
+"""Differences of losses: in their arguments, and in the entries over which they are averaged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FLAGS = np.ones(2, np.float32)
 
 
 def _show_over_entries(torch: Any) -> Shown:
-    with warnings.catch_warnings(action="ignore"):  # PyTorch advises against this, its default
+    with warnings.catch_warnings(action="ignore"):  # PyTorch warns about this reduction, its default
         there = torch.nn.functional.kl_div(torch.tensor(np.log(_P)), torch.tensor(_Q), reduction="mean")
     return Shown(losses.kldivergence(_P, _Q), there, {"p": _P, "q": _Q})
 

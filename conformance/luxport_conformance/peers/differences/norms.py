@@ -1,4 +1,4 @@
-"""Differences of norms: what is kept of batches, how numbers far from 0 fare, and who stands in a group."""
+"""Differences of norms: in running statistics, in rounding errors of numbers far from 0, and in the groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FAR = X + np.float32(3e5)
 
 
 def _keep_by_equinox(equinox: Any, momentum: float) -> tuple[Any, Any]:
-    """Return the mean and the variance that Equinox keeps of one batch in training, after 0 and 1."""
+    """Return Equinox's running mean and variance, which start from 0 and 1, after one training batch."""
     jax = import_module("jax")
     norm, state = equinox.nn.make_with_state(equinox.nn.BatchNorm)(
         3, "batch", channelwise_affine=False, momentum=momentum, mode="batch"
@@ -56,7 +56,8 @@ def _show_scaled_first(tensorflow: Any) -> Shown:
     here = layer(_FAR, *luxport.setup(0, layer, backend="numpy"))[0]
     mean, variance = tensorflow.nn.moments(_FAR, [-1], keepdims=True)
     there = tensorflow.nn.batch_normalization(_FAR, mean, variance, None, None, 1e-5)
-    # In float32 a mean of 300,000 is off by a hundredth of the deviation: what is subtracted first is that of float64.
+    # The float32 rounding error of a mean of 300,000 is a hundredth of the standard deviation, so the converter
+    # subtracts a mean computed in float64.
     wide = _FAR.astype(np.float64)
     mean, variance = wide.mean(-1, keepdims=True), wide.var(-1, keepdims=True).astype(np.float32)
     given = {"x": _FAR, "mean": mean, "norm": tensorflow.nn.batch_normalization, "variance": variance}

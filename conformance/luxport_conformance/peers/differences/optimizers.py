@@ -1,4 +1,4 @@
-"""Differences of optimizers, after a few steps."""
+"""Differences of optimizers, demonstrated by a few steps."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _take_optax_steps(optimizer: Any) -> Any:
 
 
 def _show_velocity(torch: Any) -> Shown:
-    """Take two steps, the second at a tenth of the first one's rate."""
+    """Return both results of two steps with momentum, the second at a tenth of the first learning rate."""
     first, then = _GRADIENTS[:2]
     parameter = torch.nn.Parameter(torch.tensor(X))
     optimizer = torch.optim.SGD([parameter], lr=0.1, momentum=0.9)
@@ -54,7 +54,7 @@ def _show_velocity(torch: Any) -> Shown:
     state = optimizers.adjust(state, eta=0.01)
 
     def step(velocity: Any) -> Any:
-        """Take luxport's second step from this velocity, by hand: it and the gradient times the rate."""
+        """Return the parameters after luxport's second step from this velocity, computed by the formula."""
         return ps["x"] - (0.9 * velocity + 0.01 * then)
 
     velocity = 0.1 * first
@@ -73,13 +73,13 @@ def _show_nadam(torch: Any) -> Shown:
 
 
 def _show_radam(torch: Any) -> Shown:
-    # With beta2 = 0.999 rho is between 4 and 5 in the fifth step.
+    # With beta2 = 0.999 RAdam's rho is between 4 and 5 in the fifth step, where the libraries' thresholds differ.
     five = (*_GRADIENTS, *_GRADIENTS[:2])
     return Shown(_take_steps(optimizers.RAdam(0.1), five), _take_torch_steps(torch, "RAdam", five, lr=0.1))
 
 
 def _show_accumulator(optax: Any) -> Shown:
-    # Its epsilon is inside the root: with one so small that shows nowhere.
+    # Optax adds epsilon inside the root; 1e-12 is too small for this other difference to matter.
     given = {"steps": _take_optax_steps, "optax": optax}
     return Shown(_take_steps(optimizers.AdaGrad(0.1, 1e-12)), _take_optax_steps(optax.adagrad(0.1, eps=1e-12)), given)
 

@@ -19,17 +19,17 @@ _DRAW = np.random.Generator(np.random.Philox(3))
 
 
 def _draw_parameters(gates: int, *biases: str) -> dict[str, Any]:
-    """Draw weights of a cell from 3 to 2."""
+    """Draw the parameters of a cell with 3 inputs and 2 outputs."""
     shapes = {"weight_ih": (3, 2 * gates), "weight_hh": (2, 2 * gates), **dict.fromkeys(biases, (2 * gates,))}
     return {name: _DRAW.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
 
 
 _CARRY = (X[:, :2].copy(), X[:, 1:].copy())
-"""Output and memory before the step: from 0 a forget gate would not be seen."""
+"""Output and memory before the step, not 0, because the forget gate has no effect on a memory of 0."""
 
 
 def _take_step(layer: Any, ps: Any) -> Any:
-    """Take a step with luxport's cell."""
+    """Return the output of a step with luxport's cell."""
     carry = _CARRY if isinstance(layer, luxport.LSTMCell) else _CARRY[:1]
     return layer((X, carry), ps, luxport.setup(0, layer, backend="numpy")[1])[0][0]
 
@@ -60,7 +60,7 @@ def _show_one_bias(equinox: Any) -> Shown:
 
 
 def _run_haiku(haiku: Any, name: str, parameters: Any) -> Any:
-    """Take a step with a cell of Haiku's."""
+    """Return the output of a step with Haiku's cell of this name."""
 
     def step(x: Any) -> Any:
         return getattr(haiku, name)(2, name="m")(x, haiku.LSTMState(*_CARRY) if name == "LSTM" else _CARRY[0])[0]
