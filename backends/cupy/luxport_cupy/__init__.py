@@ -1,7 +1,7 @@
-"""The CuPy backend: NumPy's way on a GPU. Unverified: it is written by CuPy's documentation, and has met no GPU yet.
+"""The CuPy backend: models run forward on a GPU, as NumPy runs them; CuPy has neither gradients nor a compiler.
 
-CuPy has neither gradients nor a compiler: layers run forward. `luxport conformance --backend cupy` is what tells
-whether it works on yours.
+Unverified: it was written from CuPy's documentation, and has not been run on a GPU yet. Run
+`luxport conformance --backend cupy` to test it on yours.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ops = SimpleNamespace()
 
 
 def owns_type(array_type: type) -> bool:
-    """Own arrays."""
+    """Return whether a type is CuPy's array."""
     return issubclass(array_type, cupy.ndarray)
 
 
@@ -40,12 +40,12 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
 
 
 def to_numpy(array: Any) -> Any:
-    """Copy to the host."""
+    """Copy an array to a NumPy array."""
     return cupy.asnumpy(array)
 
 
 def from_dlpack(array: Any, *, share: bool) -> Any:
-    """Take another framework's array."""
+    """Return an array of another framework's array; if `share`, in the same memory."""
     shared = cupy.from_dlpack(array)
     return shared if share else shared.copy()
 

@@ -1,4 +1,4 @@
-"""The JAX backend. It never changes JAX's global configuration: 64 bits stay the user's choice."""
+"""The JAX backend. It never changes JAX's global configuration: users decide about 64-bit mode."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ capabilities = frozenset({"gradients", "custom gradients", "constants", "compile
 capabilities |= {"own keys", "sorted keys", "donation", "collectives", "parallel program", "packed state"}
 
 jax.tree_util.register_pytree_node(Static, flatten_static, unflatten_static)
-# An exported program stores the value of a `Static` in its arguments as text, which serves Python's plain values.
+# An exported program stores the values of `Static` arguments as Python literals.
 jax.export.register_pytree_node_serialization(
     Static,
     serialized_name="luxport.Static",

@@ -1,4 +1,4 @@
-"""Making, moving and owning JAX arrays."""
+"""Creation, conversion and devices of JAX arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["asarray", "device_of", "devices", "from_dlpack", "owns_type", "to_nu
 
 
 def owns_type(array_type: type) -> bool:
-    """Return whether a type is JAX's array, or a tracer, which stands for one."""
+    """Return whether a type is JAX's array, or a tracer, which is the placeholder of one."""
     return issubclass(array_type, (jax.Array, jax.core.Tracer))
 
 
@@ -25,17 +25,17 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
         array = xp.array(values, dtype=_choose_dtype(values, dtype), copy=True)
         return array if place is None else jax.device_put(array, place)
     values = np.asarray(values)
-    # Converted by NumPy: JAX would compile a conversion for each shape.
+    # NumPy converts: JAX would compile a conversion for each shape.
     return jax.device_put(np.array(values, dtype=_choose_dtype(values, dtype)), place)
 
 
 def to_numpy(array: Any) -> Any:
-    """Copy to the host."""
+    """Copy an array to a NumPy array."""
     return np.array(array)
 
 
 def from_dlpack(array: Any, *, share: bool) -> Any:
-    """Take another framework's array."""
+    """Return an array of another framework's array; if `share`, in the same memory where JAX can."""
     return jax.dlpack.from_dlpack(array, copy=not share)
 
 
@@ -46,22 +46,22 @@ def devices() -> list[str]:
 
 
 def device_of(array: Any) -> str:
-    """Name an array's device, or the first of those that it is spread over."""
+    """Name an array's device; of a sharded array the first."""
     device = min(array.devices(), key=lambda device: device.id)
     return _name_device(device)
 
 
 def _name_device(device: Any) -> str:
-    """Name a device; the first of the host's is "cpu", as on every backend, and further ones "cpu:1", …"""
+    """Name a device; the first of the host is "cpu", as on every backend, and others are "cpu:1", …"""
     number = device.id
-    if device.process_index:  # of several processes each counts its own devices, as `_find_device` does
+    if device.process_index:  # count within the process, as `_find_device` does
         others = jax.local_devices(process_index=device.process_index, backend=device.platform)
         number = others.index(device)
     return "cpu" if device.platform == "cpu" and number == 0 else f"{device.platform}:{number}"
 
 
 def _choose_dtype(values: Any, dtype: str | None) -> Any:
-    """Return the dtype for values; JAX by itself would reduce 64 bits to 32 with at most a warning."""
+    """Return the dtype for values, or raise an error: JAX itself would reduce 64 bits to 32 with at most a warning."""
     wanted = xp.dtype(values.dtype if dtype is None else dtype)
     if wanted.name not in _HALVES or jax.config.jax_enable_x64:  # type: ignore[attr-defined]
         return wanted

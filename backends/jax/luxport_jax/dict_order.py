@@ -1,7 +1,7 @@
-"""Restoring the order of dicts, as JAX's transforms sort their keys.
+"""Restores the order of dicts: JAX's transforms sort their keys.
 
-(Registering a type of dict that keeps its order, and becomes a plain dict again, does not work: JAX may flatten a tree
-that it has just unflattened, and mixes the leaves up if it finds another type then.)
+To register an ordered type of dict, which is unflattened to a plain dict, does not work: JAX may flatten a tree that it
+has just unflattened, and mixes up the leaves if the type has changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["make_restorer", "restore_order", "strip_leaves"]
 
 
 def restore_order(value: Any, like: Any) -> Any:
-    """Return a tree with its dicts in the order of those of another tree, where both have the same keys."""
+    """Return a tree with its dicts in the order of those in `like`, wherever both have the same keys."""
     if type(value) is dict and type(like) is dict and value.keys() == like.keys():
         return {key: restore_order(value[key], like[key]) for key in list_in_order(like)}
     if isinstance(value, (tuple, list)) and type(value) is type(like) and len(value) == len(like):
@@ -25,7 +25,7 @@ def restore_order(value: Any, like: Any) -> Any:
 
 
 def strip_leaves(value: Any) -> Any:
-    """Return a tree without its leaves, for `restore_order`."""
+    """Return a tree with None for its leaves, which `restore_order` takes as `like`."""
     if type(value) is dict:
         return {key: strip_leaves(value[key]) for key in list_in_order(value)}
     if isinstance(value, (tuple, list)):
@@ -34,10 +34,10 @@ def strip_leaves(value: Any) -> Any:
 
 
 def make_restorer(like: Any, of_leaf: Callable[[Any], Callable[[Any], Any] | None]) -> Callable[[Any], Any] | None:
-    """Return a function that restores the order of a tree like this one whose dicts were sorted.
+    """Return a function that restores the order of dicts in trees like this one; None if they are sorted.
 
-    It is made once for each program, and rebuilds only what changes; None if nothing does. `of_leaf` returns likewise
-    a function for a leaf, or None.
+    It is made once for each program, and rebuilds only those parts of a tree that change. `of_leaf` returns a function
+    to apply to a leaf, or None to keep it.
     """
     if type(like) is dict:
         keys = list(list_in_order(like))
@@ -63,5 +63,5 @@ def make_restorer(like: Any, of_leaf: Callable[[Any], Callable[[Any], Any] | Non
 def _sort(keys: list[Any]) -> list[Any]:
     try:
         return sorted(keys)
-    except TypeError:  # keys of several kinds, for which JAX raises an error
+    except TypeError:  # keys of several types, for which JAX raises its own error
         return keys

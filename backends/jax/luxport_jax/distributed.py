@@ -1,4 +1,4 @@
-"""JAX's own engine for several processes: `jax.distributed`, by gloo on the CPU and NCCL on GPUs."""
+"""The engine `jax`: programs over several processes with `jax.distributed`, by gloo on the CPU, NCCL on GPUs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.core
 import numpy as np
-from jax._src.xla_bridge import backends_are_initialized  # which `jax.distributed.initialize` asks, too
+from jax._src.xla_bridge import backends_are_initialized  # as `jax.distributed.initialize` checks
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from luxport.distributed._alarm import Alarm, ask_store, find_silent_ranks
@@ -46,9 +46,9 @@ __all__ = ["JaxEngine", "start_collectives"]
 
 
 def start_collectives(world: World, timeout: float) -> JaxEngine:
-    """Meet the other processes.
+    """Start `jax.distributed` together with the other processes.
 
-    Raises: DistributedError if they do not come, or if JAX has arrays already
+    Raises: DistributedError if other processes are missing, or if JAX has arrays already
     """
     if not world.address:
         raise explain_address("jax")
@@ -75,7 +75,7 @@ def start_collectives(world: World, timeout: float) -> JaxEngine:
 
 @contextmanager
 def _restore_sigterm() -> Iterator[None]:
-    """Restore the handler of SIGTERM: JAX's takes it as a notice of preemption and keeps the process running."""
+    """Keep JAX from handling SIGTERM as a notice of preemption, which would keep the process running."""
     name = "jax_enable_preemption_service"
     before = getattr(jax.config, name)
     jax.config.update(name, False)
@@ -86,25 +86,25 @@ def _restore_sigterm() -> Iterator[None]:
 
 
 SIGNS_OF_LIFE = 10
-"""After so many seconds without a heartbeat of another process, JAX ends this one and names the other."""
+"""The seconds without a heartbeat of another process after which JAX ends this one, naming the other."""
 
 
 def _compute_patience(timeout: float) -> int:
-    """Return after how many seconds JAX may end this process, or after half as many where rank 0 is the other.
+    """Return JAX's heartbeat timeout: the seconds after which it ends this process (half, if rank 0 is lost).
 
-    luxport's own error, which can be caught, must come first: a short timeout gets a longer patience.
+    luxport's own error, which can be caught, must come first, so short timeouts get a longer heartbeat timeout.
     """
     return SIGNS_OF_LIFE if timeout > 0.8 * SIGNS_OF_LIFE else math.ceil(20 + 2 * timeout)
 
 
 class JaxEngine:
-    """Programs over a mesh of one device of each process."""
+    """Collectives as programs over a mesh of one device of each process."""
 
     backend: str | None = "jax"
     failures: tuple[type[Exception], ...] = (jax.errors.JaxRuntimeError, TimeoutError, ConnectionError)
 
     def __init__(self, world: World, timeout: float, lifeline: Lifeline) -> None:
-        from jax._src.distributed import global_state  # where JAX keeps what `initialize` made
+        from jax._src.distributed import global_state  # the client made by `initialize`
 
         self.world, self.timeout, self.workers = world, timeout, world.size
         self.late_failures = self.failures
@@ -130,7 +130,7 @@ class JaxEngine:
         firsts = list_first_devices(world)
         self._own = firsts[world.rank]
         self._mesh = Mesh(np.array(firsts), (WORKERS,))
-        # Arrays are not joined here: JAX is slow at that, and its compiler joins the messages.
+        # Arrays are not joined into buckets: JAX is slow at that, and its compiler joins messages itself.
         replicated = NamedSharding(self._mesh, PartitionSpec())
         self._programs = {
             op: jax.jit(self._combine(combine))
@@ -145,7 +145,7 @@ class JaxEngine:
         atexit.register(self._tell_at_the_end)
 
     def _combine(self, combine: Callable[[Any, str], Any]) -> Callable[[Any, Any], Any]:
-        """Return the program that combines arrays spread over the processes, by parts or by one row of each."""
+        """Return the program that reduces sharded arrays, given as parts or as rows (see `all_reduce`)."""
 
         def inside(parts: list[Any], rows: list[Any]) -> Any:
             return [combine(x, WORKERS) for x in parts], [combine(x[0], WORKERS) for x in rows], do_work_of_worker()
@@ -154,8 +154,8 @@ class JaxEngine:
         return jax.shard_map(inside, mesh=self._mesh, in_specs=spread, out_specs=whole, check_vma=False)
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
-        """Reduce all arrays by one program."""
-        # The arrays of all processes are the parts of one, joined along the first axis, if that is not empty.
+        """Reduce all arrays in one program."""
+        # The processes' arrays are parts of one, sharded along the first axis; scalars and empty ones get a new axis.
         as_parts = [bool(array.ndim and array.size) for array in arrays]
         parts = self._spread_over_processes([array for array, as_part in zip(arrays, as_parts, strict=True) if as_part])
         rows = self._spread_rows([array for array, as_part in zip(arrays, as_parts, strict=True) if not as_part])
@@ -164,20 +164,20 @@ class JaxEngine:
         return self._move_home([next(found[not as_part]) for as_part in as_parts], arrays)
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
-        """Send all arrays by one program."""
+        """Send all arrays in one program."""
         return self._move_home(call_connected(self._from, self._spread_rows(arrays), np.float32(root), root)[0], arrays)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
-        """Compare the digests at once: this engine has nothing to wait for later."""
+        """Compare the digests at once; return a function that returns whether all are equal."""
         same = self._tree.agree(digest)
         return lambda: same
 
     def gather(self, row: bytes) -> list[bytes]:
-        """Exchange the rows by rank 0's store, whose error names the process that is late."""
+        """Return the rows of all processes, exchanged in rank 0's store: its error names a late process."""
         return self._rows.gather(row)
 
     def mean(self, array: Any) -> Any:
-        """Take the mean, inside of a program of several workers by one of its operations."""
+        """Return the mean of an array over processes, or over workers inside a program of workers."""
         if isinstance(array, jax.core.Tracer):
             return take_mean_inside(array)
         return compute_weighted_means(self.all_reduce, [array], self.world.size)[0]
@@ -186,16 +186,16 @@ class JaxEngine:
         """Return None: the compiler overlaps communication with computation by itself."""
 
     def find_missing_ranks(self) -> list[int]:
-        """Ask the others by the store."""
+        """Return the ranks that do not answer through the store."""
         self._lost = True
         return self._alarm.find_missing_ranks()
 
     def stop(self) -> None:
-        """Leave the others.
+        """Shut `jax.distributed` down.
 
-        JAX waits for all of them, and ends this process where one is gone: it is asked only if all leave.
+        JAX's shutdown waits for all processes, and ends this one if another is lost, so it is called only if all leave.
 
-        Raises: DistributedError where others do not leave, unless that was said before
+        Raises: DistributedError if others do not leave, unless their loss was reported before
         """
         atexit.unregister(self._tell_at_the_end)
         self._lifeline.end()
@@ -217,8 +217,8 @@ class JaxEngine:
             raise DistributedError(f"shutdown lost another process: {find_first_line(error)}") from error
 
     def _leave(self, seconds: float) -> list[int]:
-        """Say that this process leaves, and return the ranks that do not, which rank 0 finds and tells all."""
-        # Rank 0 may come later, and waits for the others itself.
+        """Announce in the store that this process leaves; return the ranks that do not, which rank 0 determines."""
+        # Other ranks wait longer, because rank 0 may come late, and then waits for them.
         longest = seconds if self.world.rank == 0 else 2 * seconds + 1
 
         def ask() -> list[int]:
@@ -233,7 +233,7 @@ class JaxEngine:
         return ask_store(ask, failures, 1 + longest + 0.1 * self.world.size)
 
     def _tell_at_the_end(self) -> None:
-        """Say that this process leaves, where `stop` was not called; JAX then waits for the others by itself."""
+        """Announce at exit that this process leaves, if `stop` was not called; JAX itself waits for the others."""
         if self._lost:
             return
         with suppress(jax.errors.JaxRuntimeError):
@@ -265,7 +265,7 @@ class JaxEngine:
             raise TimeoutError(f"nothing came from rank {rank}: {str(error).splitlines()[0][:150]}") from error
 
     def _spread_over_processes(self, arrays: Sequence[Any]) -> list[Any]:
-        """Make each array this process's part of one that is spread over the processes along the first axis."""
+        """Return arrays sharded over processes along the first axis; the given ones are this process's parts."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
             raise explain_use_in_program("jax")
         sharding = NamedSharding(self._mesh, PartitionSpec(WORKERS))
@@ -275,14 +275,14 @@ class JaxEngine:
         ]
 
     def _spread_rows(self, arrays: Sequence[Any]) -> list[Any]:
-        """Make each array this process's row of one that is spread over the processes."""
+        """Return arrays sharded over processes along a new first axis; the given ones are this process's rows."""
         if any([isinstance(array, jax.core.Tracer) for array in arrays]):
             raise explain_use_in_program("jax")
         return self._spread_over_processes(self._with_axis(jax.device_put(list(arrays), self._own))) if arrays else []
 
     def _move_home(self, arrays: Sequence[Any], like: Sequence[Any]) -> list[Any]:
         own = [array.addressable_data(0) for array in arrays]
-        self.patience.wait(own)  # a lost process raises here
+        self.patience.wait(own)  # raises an error if another process is lost
         return [
             one if old.devices() == one.devices() else jax.device_put(one, old.sharding)
             for one, old in zip(own, like, strict=True)

@@ -1,4 +1,4 @@
-"""`scan` over a number of rows that only the running program knows, for which `jax.lax.scan` cannot be called."""
+"""`scan` over a symbolic number of rows, as in exported programs, which `jax.lax.scan` does not support."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Step = Callable[..., tuple[Any, Any]]
 def scan_free_length(step: Step, init: Any, xs: Any, reverse: bool) -> tuple[Any, Any]:
     """Loop as `jax.lax.scan` does, over rows whose number is a symbol of `jax.export`.
 
-    The gradient is a loop backward, for which the first one keeps the carries of all steps.
+    The gradient is a second loop, from the last step to the first, for which the first loop stores all carries.
     """
     first = jax.tree.map(lambda x: x[0, ...], xs)
     step, constants = jax.closure_convert(step, init, first)
@@ -79,7 +79,7 @@ def _choose(leaves: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
 
 
 def _put(leaves: Sequence[Any], flags: Sequence[bool], found: Sequence[Any], *other: Any) -> list[Any]:
-    """Replace the leaves with a flag by `found`, and the others by `other` if there is one."""
+    """Replace the flagged leaves by `found`, and the others by `other` if it is given."""
     rest = iter(found)
     return [next(rest) if flag else (other[0] if other else leaf) for leaf, flag in zip(leaves, flags, strict=True)]
 

@@ -1,4 +1,4 @@
-"""JAX's keys as seeds: their words, and drawing on the host inside of compiled programs."""
+"""JAX's keys as seeds: their words, and random numbers drawn on the host by compiled programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["draw_later", "key_words"]
 def key_words(key: Any) -> Any:
     """Return the words of a key as a tuple of ints, or as an array while JAX traces.
 
-    Raises: TypeError for several keys, and for an array that is none
+    Raises: TypeError for an array of several keys, or one that is not a key
     """
     typed = xp.issubdtype(key.dtype, jax.dtypes.prng_key)
     words = jax.random.key_data(key) if typed else key
@@ -27,6 +27,6 @@ def key_words(key: Any) -> Any:
 
 
 def draw_later(draw: Callable[[Any], list[Any]], words: Any, like: list[Any]) -> list[Any]:
-    """Return arrays like these, which `draw` computes from the words on the host as the program runs, key by key."""
+    """Return arrays like these, which `draw` computes from a key's words on the host when the program runs."""
     kinds = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in like]
     return jax.pure_callback(lambda words: draw(np.asarray(words)), kinds, words, vmap_method="sequential")

@@ -1,4 +1,4 @@
-"""Loops in programs by JAX."""
+"""Loops for JAX: `scan`, and loops over stacked layers and over steps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["loop_steps", "scan", "scan_layers"]
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool
 ) -> tuple[Any, Any]:
-    """Loop by `jax.lax.scan`, or by `scan_free_length` where the number of rows is a symbol."""
+    """Loop with `jax.lax.scan`, or with `scan_free_length` if the number of rows is symbolic."""
     order: Any = None
 
     def step(carry: Any, x: Any) -> tuple[Any, Any]:
@@ -39,8 +39,8 @@ def scan(
 
 @functools.partial(jax.jit, static_argnums=(0, 3))
 def scan_layers(step: Callable[[Any, Any], tuple[Any, Any]], x: Any, stacks: Any, length: int) -> tuple[Any, Any]:
-    """Loop by `jax.lax.scan` over stacked entries; compiled, so that a call outside a program compiles once."""
-    # Traced first, so that the step's own error is raised, and not one of the loop about its carry.
+    """Loop with `jax.lax.scan` over stacked layers; with `jax.jit`, so that eager calls compile once."""
+    # Traced first, so that an error in the step is raised as it is, and not as an error of `scan` about its carry.
     program = jax.make_jaxpr(step)(x, jax.tree.map(lambda stack: stack[0], stacks))
     return jax.lax.scan(step, x, stacks, length=length, unroll=_is_slow(program.jaxpr))
 
@@ -48,7 +48,7 @@ def scan_layers(step: Callable[[Any, Any], tuple[Any, Any]], x: Any, stacks: Any
 def loop_steps(
     f: Callable[[Any, Any], tuple[Any, Any, Any]], carry: Any, parts: Sequence[Any]
 ) -> tuple[Any, Any, list[Any]] | None:
-    """Loop by `jax.lax.scan` inside a program; None outside of one, and where steps are not alike."""
+    """Loop over `parts` with `jax.lax.scan`; return None outside a program, or if steps have different shapes."""
     leaves = jax.tree.leaves((carry, parts))
     if not any([isinstance(leaf, jax.core.Tracer) for leaf in leaves]) or not _are_arrays(leaves):
         return None
@@ -65,7 +65,7 @@ def loop_steps(
         return found
 
     try:
-        # Traced once: the loop runs what was traced.
+        # The step is traced here once; the loop evaluates the result.
         program, shapes = jax.make_jaxpr(step, return_shape=True)(carry, parts[0])
     except _NotAlike:
         return None
@@ -87,7 +87,7 @@ def loop_steps(
 
 
 def _is_slow(program: Any) -> bool:
-    """Return whether a step convolves on a CPU: in a loop XLA's kernels for that take 5 to 20 times as long."""
+    """Return whether a step has a convolution, on a CPU: XLA makes it 5 to 20 times as slow in a loop."""
     return jax.default_backend() == "cpu" and _convolves(program)
 
 
@@ -101,14 +101,14 @@ def _convolves(program: Any) -> bool:
 
 
 def _list_programs(params: dict[str, Any]) -> list[Any]:
-    """List the programs among an equation's parameters; JAX has had its own function for it in three places."""
+    """List the programs among an equation's parameters. JAX's own function for this has moved between versions."""
     values = [one for value in params.values() for one in (value if isinstance(value, (tuple, list)) else (value,))]
     closed = [one.jaxpr for one in values if isinstance(one, jax.extend.core.ClosedJaxpr)]
     return closed + [one for one in values if isinstance(one, jax.extend.core.Jaxpr)]
 
 
 class _NotAlike(Exception):
-    """Raised if a step returns something that is not an array."""
+    """Raised if a step returns a leaf that is not an array."""
 
 
 def _are_arrays(leaves: list[Any]) -> bool:

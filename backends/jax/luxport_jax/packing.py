@@ -1,4 +1,4 @@
-"""`TrainState` in few buffers: how many of its arrays may share one, stacking and unstacking, and its pytree node."""
+"""Packing of a `TrainState`'s arrays, several of one shape in one buffer, and its registration as a JAX pytree."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ __all__ = ["cut_rows", "join_rows", "most_joined"]
 
 
 def most_joined(arrays: list[Any]) -> int:
-    """Tell how many of a state's arrays may share a buffer: 0 unless all are of one device, and none is traced.
+    """Return how many arrays may share a buffer: 0 unless all are on one device, and none is traced.
 
-    XLA compiles a kernel for each piece that it cuts out of a buffer: for many that takes longer than they save.
+    The limit is low, because XLA compiles a kernel for each row of a buffer: with many rows, compiling takes longer
+    than packing saves.
     """
     if not all([isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer) for array in arrays]):
         return 0
@@ -31,15 +32,15 @@ def join_rows(rows: list[Any]) -> Any:
     """Stack arrays of one shape."""
     if any([isinstance(row, jax.core.Tracer) for row in rows]):
         return jax.numpy.stack(rows)
-    # One by one: a program with so many arguments would take seconds to compile.
-    stack = jax.numpy.broadcast_to(rows[0], (len(rows), *rows[0].shape))  # on the device of the rows
+    # Rows are written one by one: a program that takes all rows as arguments would compile for seconds.
+    stack = jax.numpy.broadcast_to(rows[0], (len(rows), *rows[0].shape))  # so on the rows' device
     for i, row in enumerate(rows):
         stack = _put(stack, np.int32(i), row)
     return stack
 
 
 def cut_rows(stack: Any) -> list[Any]:
-    """Take a stack apart."""
+    """Return the rows of a stack."""
     if isinstance(stack, jax.core.Tracer):
         return _cut(stack)
     return [_get(stack, np.int32(i)) for i in range(stack.shape[0])]
@@ -65,7 +66,7 @@ def _cut_forward(stack: Any) -> tuple[list[Any], tuple[()]]:
 
 
 def _cut_backward(kept: tuple[()], cotangents: list[Any]) -> tuple[Any]:
-    # Most often no row is used, and the gradient is a symbolic zero; JAX's own rule would handle each row.
+    # Most often no row is used, and one symbolic zero is the gradient; JAX's own rule would process each row.
     if all([type(row) is SymbolicZero for row in cotangents]):
         return (SymbolicZero(jax.core.ShapedArray((len(cotangents), *cotangents[0].shape), cotangents[0].dtype)),)
     zeros = jax.numpy.zeros(cotangents[0].shape, cotangents[0].dtype)
@@ -76,7 +77,7 @@ _cut.defvjp(_cut_forward, _cut_backward, symbolic_zeros=True)
 
 
 def _register_train_state() -> None:
-    """Register `TrainState` with JAX: while its entries are in few buffers, they are not in the tuple itself."""
+    """Register `TrainState` with JAX, which would otherwise read the tuple: its entries are absent while packed."""
     state: Any = import_module("luxport.training._state")
     keys = [jax.tree_util.GetAttrKey(name) for name in state.TrainState._fields]
     for kind in (state.TrainState, state.TakenState):  # reading a `TakenState` raises an error

@@ -1,4 +1,4 @@
-"""Compiled steps of several workers: a device of each process, or all devices of one."""
+"""Compiled training steps of several workers, which are one device of each process, or all devices of one process."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ __all__ = [
 ]  # fmt: skip
 
 WORKERS = "workers"
-"""The name of the axis of a mesh."""
+"""The name of the mesh axis along which workers are."""
 
 
 def start_devices() -> JaxDevices:
-    """Take the devices of this one process for workers."""
+    """Return the engine for one process whose devices are the workers."""
     return JaxDevices()
 
 
 class JaxDevices(LocalEngine):
-    """One process, whose devices are the workers of a compiled step."""
+    """The engine of one process, whose devices are the workers of a compiled step."""
 
     backend: str | None = "jax"
 
     @property
     def workers(self) -> int:
-        """The number of devices; inside of a program, of those that it runs on."""
+        """The number of devices; inside a program, the number that it runs on."""
         try:
             return jax.lax.axis_size(WORKERS)
         except NameError:
             return jax.local_device_count()
 
     def mean(self, array: Any) -> Any:
-        """Take the mean over devices."""
+        """Return the mean of an array over devices, inside a program."""
         return take_mean_inside(array)
 
 
@@ -57,10 +57,10 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
     The workers are one device of each process, or all devices of one process.
 
     Args:
-        step: from data, state, the worker's number, how many there are and a function that takes means over workers,
+        step: from data, state, the worker's number, the number of workers and a function that takes means over workers,
             to a tree that is the same in each of them
-        world: the processes
-        donate: whether the state's memory may be used again
+        world: this process's rank and the number of processes
+        donate: whether the program may reuse the state's memory
     """
     if world.size > 1:
         return _make_program_on(list_first_devices(world), step, world, donate=donate)
@@ -68,7 +68,7 @@ def parallel_program(step: Callable[..., Any], world: World, *, donate: bool) ->
     programs: dict[int, Callable[[Any, Any], Any]] = {}
 
     def call(data: Any, state: Any) -> Any:
-        # The last batch of an epoch may have fewer samples, which cannot be shared equally among all devices.
+        # The last batch of an epoch may have too few samples to split them equally: then fewer devices are used.
         sizes = [leaf.shape[0] for leaf in tree.leaves(data) if isinstance(leaf, jax.Array) and leaf.ndim]
         count = next(n for n in range(len(devices), 0, -1) if not any([size % n for size in sizes]))
         if count not in programs:
@@ -122,14 +122,14 @@ def _make_program_on(
         if one_process:
             return compiled(data, state)[0]
         result, _ = call_connected(compiled, data, state)
-        engine.patience.wait(result[0])  # a lost process raises here
+        engine.patience.wait(result[0])  # raises an error if another process is lost
         return tree.map(lambda x: x.addressable_data(0) if isinstance(x, jax.Array) else x, result)
 
     return call
 
 
 def list_first_devices(world: World) -> list[Any]:
-    """Return one device of each process."""
+    """Return the first device of each process, by rank."""
     first: dict[int, Any] = {}
     for device in sorted(jax.devices(), key=lambda device: device.id):
         first.setdefault(device.process_index, device)
@@ -137,23 +137,24 @@ def list_first_devices(world: World) -> list[Any]:
 
 
 def do_work(number: Any) -> Any:
-    """Return the result of a few thousand operations.
+    """Return the result of a few thousand operations, to be added to a program.
 
-    JAX runs a program of less than a thousand within the call, where waiting for other processes cannot be ended.
+    JAX runs a program of less than a thousand operations within the call. If that waits for other processes, it cannot
+    be interrupted; larger programs run asynchronously, and `Patience` can wait for them with a timeout.
     """
     numbers = jax.numpy.arange(2000, dtype=np.float32) + number
     return jax.numpy.sum(numbers * numbers)
 
 
 def do_work_of_worker() -> Any:
-    """Do this work inside a program of workers."""
+    """Return `do_work`, which differs between workers, inside a program of workers."""
     return do_work(jax.lax.axis_index(WORKERS))
 
 
 def call_connected(program: Callable[..., Any], *args: Any) -> Any:
-    """Call a program that moves arrays.
+    """Call a program that communicates.
 
-    Raises: ConnectionError for what JAX raises as a ValueError where another process is gone in the middle of it
+    Raises: ConnectionError if another process is lost during the call, for which JAX raises a ValueError
     """
     try:
         return program(*args)
@@ -164,7 +165,7 @@ def call_connected(program: Callable[..., Any], *args: Any) -> Any:
 
 
 def take_mean_inside(array: Any) -> Any:
-    """Take the mean over workers, inside a program of theirs."""
+    """Return the mean of an array over workers, inside a program of workers."""
     try:
         return compute_weighted_means(_add_up, [array], jax.lax.axis_size(WORKERS))[0]
     except NameError as error:  # a program without workers

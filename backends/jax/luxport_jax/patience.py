@@ -1,4 +1,4 @@
-"""`Patience`: a time-out for JAX's arrays that wait for another process."""
+"""`Patience`: a timeout for arrays whose computation waits for other processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Patience"]
 
 
 class Patience:
-    """Waits for arrays in a thread, as JAX itself would wait forever for a process that has stopped."""
+    """Waits for arrays in a thread, with a timeout: JAX itself would wait forever for a process that has stopped."""
 
     def __init__(self, budget: Budget, given_up: Callable[[], bool]) -> None:
         self._budget, self._given_up = budget, given_up
@@ -30,7 +30,7 @@ class Patience:
     def wait(self, arrays: Any) -> None:
         """Wait until the arrays are computed.
 
-        Raises: TimeoutError
+        Raises: TimeoutError if the deadline is over, or another process reported a failure
         """
         self._asked.put(arrays)
         deadline = time.monotonic() + self._budget.waiting
@@ -41,13 +41,13 @@ class Patience:
                 break
             except Empty:
                 if left < 0 or self._given_up():
-                    self._begin()  # the old thread waits on
+                    self._begin()  # a new thread: the old one cannot be interrupted
                     raise TimeoutError(f"no answer within {self._budget.timeout:g} s") from None
         if error is not None:
             raise error
 
     def end(self) -> None:
-        """Let the thread end."""
+        """End the thread."""
         self._asked.put(None)
 
 

@@ -1,4 +1,4 @@
-"""Compiled programs and checkpoints by JAX."""
+"""`jit` and `checkpoint` for JAX."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["checkpoint", "compile_bounded", "hide", "jit"]
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Recompute by `jax.checkpoint`."""
+    """Return f, recomputed in the backward pass with `jax.checkpoint`."""
     return jax.checkpoint(f)
 
 
 def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """Compile by `jax.jit` and its options; arguments and results that are no arrays become part of the program."""
+    """Compile f with `jax.jit` and its options; arguments and results that are not arrays are constants."""
     if "out_shardings" in options:
         options["out_shardings"] = (options["out_shardings"], None)
 
@@ -43,7 +43,7 @@ def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
     def program(*args: Any, **kwargs: Any) -> Any:
         nonlocal programs
-        if programs > MOST_PROGRAMS:  # JAX can only forget all of a function's
+        if programs > MOST_PROGRAMS:  # JAX can only drop all programs of a function
             compiled.clear_cache()  # type: ignore[attr-defined]
             programs = 0
             warn_of_many_programs()
@@ -58,7 +58,7 @@ def jit(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
 
 def compile_bounded(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """Compile an operation by `jax.jit`, and keep up to `MOST_PROGRAMS`: eager calls make one for each shape."""
+    """Compile an operation with `jax.jit`, but keep at most `MOST_PROGRAMS`, as each shape needs its own program."""
     programs = 0
 
     @functools.wraps(f)
@@ -81,11 +81,11 @@ def compile_bounded(f: Callable[..., Any], **options: Any) -> Callable[..., Any]
 
 
 _given: ContextVar[tuple[tuple[Any, ...], dict[str, Any]]] = ContextVar("luxport_jax_given")
-"""The arguments of the current call: while the program is traced, the order of dicts is read from them."""
+"""The arguments of the current call, which have dicts in their original order: JAX sorts keys when it traces."""
 
 
 class _Constant(Static[Any]):
-    """A node without leaves in place of an argument or a result that is no array."""
+    """A pytree node without leaves that holds an argument or result which is not an array."""
 
     __slots__ = ()
 
@@ -94,10 +94,10 @@ jax.tree_util.register_pytree_node(_Constant, flatten_static, unflatten_static)
 
 
 def hide(value: Any) -> Any:
-    """Wrap what is neither an array nor a tree, so that JAX makes it a constant of the program."""
+    """Wrap a value that is neither an array nor a tree in a `_Constant`, which JAX makes a constant of the program."""
     if type(value) in _TREES or owns_type(type(value)) or isinstance(value, (np.ndarray, np.generic)):
         return value
-    # What users have registered with JAX is a tree, too.
+    # A type that users registered with JAX as a pytree is a tree, too.
     is_leaf = jax.tree_util.treedef_is_leaf(jax.tree_util.tree_structure(value))
     return _Constant(value) if is_leaf else value
 

@@ -1,4 +1,4 @@
-"""Differentiation by JAX."""
+"""Differentiation with JAX."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["are_constants", "custom_vjp", "jacobian", "jvp", "stop_gradient", "v
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool) -> Callable[..., Any]:
-    """Differentiate by `jax.value_and_grad`; of complex arrays the gradient is the direction of ascent."""
+    """Differentiate with `jax.value_and_grad`; gradients of complex arrays are conjugated, to point uphill."""
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         kept = _Kept(f, args)
@@ -32,7 +32,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...], has_au
 
 
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """Differentiate by `jax.vjp`."""
+    """Differentiate with `jax.vjp`."""
     kept = _Kept(f, primals)
     y, pull = jax.vjp(kept, *primals)
 
@@ -43,7 +43,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
 
 def _separate(gradient: Any) -> Any:
-    """Copy arrays that occur twice: JAX returns one for equal cotangents, which `flatten` would take for shared."""
+    """Copy arrays that occur twice: if gradients are equal, JAX may return one array, and `flatten` would share it."""
     leaves = jax.tree.leaves(gradient)
     if len({*map(id, leaves)}) == len(leaves):
         return gradient
@@ -59,14 +59,14 @@ def _separate(gradient: Any) -> Any:
 
 
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Differentiate by `jax.jvp`; by `jax.vjp` twice around a `custom_vjp`, which has no rule for the other."""
+    """Differentiate with `jax.jvp`, or, as a `custom_vjp` has no forward-mode rule, with `jax.vjp` twice."""
     kept = _Kept(f, primals)
     token = _pushing.set(True)
     try:
         y, tangent = jax.jvp(kept, primals, tangents)
     except _NoForwardRuleError:
         _pushing.set(False)
-        # What is pulled back is linear in the cotangent: differentiated by it, it is the product with the Jacobian.
+        # The vjp is linear in its cotangent, and its transpose is the jvp.
         y, pull = jax.vjp(kept, *primals)
         _, push = jax.vjp(pull, jax.tree.map(xp.zeros_like, y))
         (tangent,) = push(tuple(tangents))
@@ -83,7 +83,7 @@ class _NoForwardRuleError(Exception):
 
 
 class _Kept:
-    """A function that gets its arguments with dicts in their order, and keeps the order of its result."""
+    """Wraps f: restores the order of dicts in its arguments, and stores the order of dicts in its result."""
 
     def __init__(self, f: Callable[..., Any], given: tuple[Any, ...]) -> None:
         self.f = f
@@ -92,14 +92,14 @@ class _Kept:
         functools.update_wrapper(self, f, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it."""
+        """Call f with restored arguments."""
         result = self.f(*map(restore_order, args, self.given), **kwargs)
         self.order = strip_leaves(result)
         return result
 
 
 def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
-    """Differentiate by `jax.jacrev`."""
+    """Differentiate with `jax.jacrev`."""
 
     def transformed(*args: Any) -> Any:
         structure, outside = tree.structure(args[argnums]), None
@@ -119,17 +119,17 @@ def jacobian(f: Callable[..., Any], argnums: int) -> Callable[..., Any]:
 
 
 def stop_gradient(array: Any) -> Any:
-    """Cut the gradient."""
+    """Return the array, through which no gradient flows."""
     return jax.lax.stop_gradient(array)
 
 
 def are_constants(arrays: Sequence[Any]) -> bool:
-    """Return whether these are arrays with values, and no tracers of a derivative or of a program."""
+    """Return whether arrays have values, and are not tracers of a derivative or a program."""
     return not any([isinstance(array, jax.core.Tracer) for array in arrays])
 
 
 def custom_vjp(rule: CustomGradient, args: tuple[Any, ...]) -> Any:
-    """Differentiate by `jax.custom_vjp`."""
+    """Call a function whose gradient is given by a rule, with `jax.custom_vjp`."""
     if _pushing.get():
         raise _NoForwardRuleError
     call = CustomCall(rule, args)

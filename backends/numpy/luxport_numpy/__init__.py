@@ -1,4 +1,4 @@
-"""The NumPy backend: the oracle, and the smallest deployment. It runs everything forward and differentiates nothing."""
+"""The NumPy backend: the reference of tests, and the smallest deployment. It runs models forward, without gradients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["capabilities", "name", "ops", "start_collectives", "xp"]
 
 name = "numpy"
 
-capabilities = frozenset({"sorted keys", "collectives"})  # JAX, which sorts them, takes NumPy's arrays too
+capabilities = frozenset({"sorted keys", "collectives"})  # because JAX, which sorts keys, accepts NumPy's arrays
 
 
 def owns_type(array_type: type) -> bool:
@@ -27,7 +27,7 @@ def asarray(values: Any, *, dtype: str | None = None, device: str | None = None)
         raise ValueError(f"numpy has the devices cpu, got {device!r}")
     if dtype == "bfloat16":
         try:
-            import ml_dtypes  # noqa: F401  # NumPy learns of the dtype from it
+            import ml_dtypes  # noqa: F401  # which registers the dtype with NumPy
         except ModuleNotFoundError:
             raise ValueError("numpy has no dtype 'bfloat16' without ml_dtypes: pip install ml_dtypes") from None
     return np.array(values, dtype=dtype)
@@ -39,7 +39,7 @@ def to_numpy(array: Any) -> Any:
 
 
 def from_dlpack(array: Any, *, share: bool) -> Any:
-    """Take another framework's array."""
+    """Return an array of another framework's array; if `share`, in the same memory."""
     shared = np.from_dlpack(array)
     return shared if share else shared.copy()
 

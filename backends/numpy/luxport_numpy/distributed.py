@@ -1,4 +1,4 @@
-"""MPI, by mpi4py: the engine for arrays of every backend, which it copies to the host and back."""
+"""The engine `mpi`, with mpi4py: it takes arrays of every backend, and copies them to the host and back."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["MPIEngine", "start_collectives"]
 
 
 def start_collectives(world: World, timeout: float) -> MPIEngine:
-    """Join MPI's processes.
+    """Start MPI, and return the engine over its processes.
 
     Raises: BackendNotFoundError without mpi4py; DistributedError if MPI sees other processes than were started
     """
     try:
         from mpi4py import MPI  # type: ignore[import-not-found]
-    except (ImportError, RuntimeError) as error:  # the second one where there is no MPI
+    except (ImportError, RuntimeError) as error:  # mpi4py raises RuntimeError if there is no MPI
         raise BackendNotFoundError(
             f"the engine mpi needs mpi4py and an MPI: pip install mpi4py mpich ({str(error).splitlines()[0][:200]})",
             name="mpi4py",
@@ -45,7 +45,7 @@ def start_collectives(world: World, timeout: float) -> MPIEngine:
 
 
 class MPIEngine:
-    """The communicator of all processes."""
+    """Collectives over a communicator of all processes."""
 
     backend: str | None = None
     failures: tuple[type[Exception], ...]
@@ -54,13 +54,13 @@ class MPIEngine:
     def __init__(self, mpi: Any, world: World, budget: Budget) -> None:
         self.mpi, self.world, self._budget = mpi, world, budget
         self.workers, self.late_failures = world.size, ()
-        self.comm: Any = mpi.COMM_WORLD.Dup()  # so that a program's own messages are not in the way
+        self.comm: Any = mpi.COMM_WORLD.Dup()  # a copy, so that messages do not mix with a program's own
         self.failures = (mpi.Exception, TimeoutError)
-        # MPI's own handler at exit runs later, and waits for the other processes without telling them anything.
+        # MPI's own handler at exit, which runs later, waits for the other processes; they must hear before that.
         atexit.register(self._say_that_it_leaves)
 
     def all_reduce(self, arrays: Sequence[Any], op: str) -> list[Any]:
-        """Reduce small arrays of one dtype as one."""
+        """Reduce arrays; small ones of one dtype are joined."""
         chosen = {"sum": self.mpi.SUM, "max": self.mpi.MAX, "min": self.mpi.MIN}[op]
 
         def whole(sent: Any) -> Any:
@@ -71,17 +71,17 @@ class MPIEngine:
         return _combine_by_dtype(arrays, whole)
 
     def broadcast(self, arrays: Sequence[Any], root: int) -> list[Any]:
-        """Send small arrays of one dtype as one."""
+        """Send arrays; small ones of one dtype are joined."""
 
         def whole(sent: Any) -> Any:
-            moved = np.array(sent)  # which may be the given one
+            moved = np.array(sent)  # a copy, because `sent` may be the user's array
             self._wait(self.comm.Ibcast(moved, root))
             return moved
 
         return _combine_by_dtype(arrays, whole)
 
     def begin_agreeing(self, digest: bytes) -> Callable[[], bool]:
-        """Begin with the largest of all digests, and of their opposites."""
+        """Start comparing a digest between processes; return a function that waits, and returns whether all agree."""
         own = np.array(convert_digest(digest), np.int64)
         largest = np.empty_like(own)
         request = self.comm.Iallreduce(own, largest, self.mpi.MAX)
@@ -93,20 +93,20 @@ class MPIEngine:
         return wait
 
     def gather(self, row: bytes) -> list[bytes]:
-        """Gather the rows of all."""
+        """Return the rows of all processes."""
         rows = np.empty((self.world.size, len(row)), np.uint8)
         self._wait(self.comm.Iallgather(np.frombuffer(row, np.uint8), rows))
         return [one.tobytes() for one in rows]
 
     def mean(self, array: Any) -> Any:
-        """Take the mean between programs."""
+        """Return the mean of an array over processes."""
         return compute_weighted_means(self.all_reduce, [array], self.world.size)[0]
 
     def find_overlap(self) -> None:
-        """Return None: MPI adds no gradients up while others are computed."""
+        """Return None: this engine cannot sum gradients while others are still computed."""
 
     def find_missing_ranks(self) -> list[int]:
-        """Say to everyone that this process is there, and see who else does so soon."""
+        """Send a message to all ranks; return the ranks from which none comes in time."""
         others = [rank for rank in range(self.world.size) if rank != self.world.rank]
         said = [self.comm.Isend(np.zeros(1, np.uint8), rank, _THERE) for rank in others]
         heard = {rank: self.comm.Irecv(np.zeros(1, np.uint8), rank, _THERE) for rank in others}
@@ -124,13 +124,13 @@ class MPIEngine:
                 self.comm.Isend(np.zeros(1, np.uint8), rank, _LEAVES).Test()
 
     def stop(self) -> None:
-        """Leave the communicator; MPI itself stays until the process ends."""
+        """Free the communicator; MPI itself runs until the process ends."""
         atexit.unregister(self._say_that_it_leaves)
         if not _failed:
             self.comm.Free()
 
     def _wait(self, request: Any) -> None:
-        """Wait for a request, at first without giving the processor away."""
+        """Wait for a request: at first in a busy loop, which is faster for short messages, then with pauses."""
         begin, tries = time.monotonic(), 0
         deadline, look = begin + self._budget.waiting, begin + self._budget.look
         while not request.Test():
@@ -142,26 +142,26 @@ class MPIEngine:
                     continue
                 look = now + self._budget.look
                 if self.comm.Iprobe(self.mpi.ANY_SOURCE, _LEAVES):
-                    deadline = min(deadline, look)  # what was sent before may still be on its way
+                    deadline = min(deadline, look)  # earlier messages of that process may still arrive
                 if now > deadline or self.comm.Iprobe(self.mpi.ANY_SOURCE, _THERE):
                     _give_up(self.comm)
                     raise TimeoutError(f"no answer within {self._budget.timeout:g} s")
 
 
 LARGE = 2**20
-"""An array of more bytes goes alone: to join it with others would cost more than another message."""
+"""Arrays of more bytes are sent alone: joining them would cost more than another message."""
 
 _THERE = 77
-"""The tag of messages that say nothing but that a process is there."""
+"""The tag of messages that tell others that a process is alive and has given up waiting."""
 
 _LEAVES = 78
-"""The tag of messages that say that a process ends without `shutdown`."""
+"""The tag of messages that tell others that a process ends without `shutdown`."""
 
 _failed = False
 
 
 def _give_up(comm: Any) -> None:
-    """End the other processes when this one ends: MPI's own handler at exit would wait for them."""
+    """Register a handler that ends all processes at exit, because MPI's own handler would wait for the others."""
     global _failed
     if not _failed:
         _failed = True
@@ -169,7 +169,7 @@ def _give_up(comm: Any) -> None:
 
 
 def _end_all(comm: Any) -> None:
-    time.sleep(2)  # time for the others, which give up now, to report what they miss
+    time.sleep(2)  # so that the other processes, which give up now, too, can report their error
     comm.Abort(1)
 
 
@@ -190,7 +190,7 @@ def _combine_by_dtype(arrays: Sequence[Any], move: Callable[[Any], Any]) -> list
             device = backend.device_of(arrays[i])
             if part.dtype != given[i].dtype:
                 part = part.astype(given[i].dtype)
-            alone = len(members) == 1 and isinstance(arrays[i], np.ndarray)  # whose memory nobody else has
+            alone = len(members) == 1 and isinstance(arrays[i], np.ndarray)  # the part owns its memory
             new[i] = part if alone else backend.asarray(part, device=device)
     return new
 
@@ -200,14 +200,14 @@ def _compute_on_host(array: Any) -> Any:
         return array
     try:
         return backend_of(array).to_numpy(array)
-    except (TypeError, AttributeError, NotImplementedError) as error:  # so frameworks say that there are no numbers yet
+    except (TypeError, AttributeError, NotImplementedError) as error:  # of arrays without values yet
         raise explain_use_in_program("mpi") from error
 
 
 def _cast_to_send(host: Any) -> Any:
-    """Give MPI a dtype that it can add: halves go as float32, and are rounded once, at the end."""
+    """Convert to a dtype that MPI can sum; half types are sent as float32, and rounded once, at the end."""
     if host.dtype == np.bool_:
         return host.astype(np.uint8)
-    # NumPy takes some microseconds to name a dtype.
+    # The size is checked first, because NumPy takes some microseconds to name a dtype.
     half = host.dtype.itemsize == 2 and host.dtype.name in ("float16", "bfloat16")
     return host.astype(np.float32) if half else host if host.dtype.isnative else host.astype(host.dtype.newbyteorder())

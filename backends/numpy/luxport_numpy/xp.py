@@ -1,6 +1,6 @@
-"""NumPy's Array API namespace: `array_api_compat.numpy`, with products of bfloat16 that are bfloat16.
+"""NumPy's Array API namespace: `array_api_compat.numpy`, in which products of bfloat16 arrays are bfloat16.
 
-NumPy learns of the dtype from ml_dtypes, whose `matmul` and `vecdot` return float32.
+For the dtype bfloat16 of ml_dtypes, NumPy's `matmul` and `vecdot` return float32.
 """
 
 # pyright: reportWildcardImportFromLibrary=false, reportUnsupportedDunderAll=false

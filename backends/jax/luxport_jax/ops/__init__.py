@@ -1,4 +1,4 @@
-"""JAX's own versions of operations, one file a family."""
+"""JAX's overrides of operations, one file for each family of operations."""
 
 from luxport_jax.ops.activations import *
 from luxport_jax.ops.averages import *

@@ -1,4 +1,4 @@
-"""Activation functions by JAX: mostly the definitions, compiled, so that an eager call runs one program."""
+"""JAX's overrides of activations: mostly the definitions, compiled, so that an eager call runs one program."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _is_floating(x: Any) -> bool:
 
 
 def _erf(x: Any) -> Any:
-    """Call JAX's function where erf is not yet 1: farther out its second derivative would be infinity times 0."""
+    """Call JAX's function on x clipped to where erf is not yet 1, as its second derivative is NaN farther out."""
     return jax.lax.erf(jnp.clip(x, -10.0, 10.0))
 
 

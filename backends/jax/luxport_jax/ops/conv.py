@@ -1,4 +1,4 @@
-"""Convolution by JAX."""
+"""JAX's overrides of convolutions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _transpose_definition = ops.definition_of(ops.conv_transpose_nd)
 def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
-    """Flip the kernel, and call the compiler's correlation or compute one product."""
+    """Call XLA's correlation, with the kernel flipped if need be, or compute one matrix product."""
     if x.dtype != weight.dtype:
         return _definition(
             *(x, weight, bias), stride=stride, padding=padding, dilation=dilation, groups=groups, flip=flip
@@ -41,15 +41,16 @@ def conv_nd(
 
 
 def _is_product(x: Any, weight: Any, padding: Pairs) -> bool:
-    """Return whether one product is faster: for one channel in a program on a CPU, XLA's kernels take twice its time.
+    """Return whether a matrix product is faster: with one input channel, in a program on a CPU.
 
-    Measured with gradients, for 6 to 32 kernels of 9 to 49 weights. The copies of windows must fit into the cache. A
-    step of LeNet takes 0.78 of its time; with its second convolution, of 6 channels, done so too, 1.3 of it.
+    Measured with gradients, for 6 to 32 kernels of 9 to 49 weights, XLA's convolution takes twice as long. The copies
+    of windows must fit into the cache. A training step of LeNet takes 0.78 of its time by this; if its second
+    convolution, of 6 channels, is a product, too, it takes 1.3.
     """
     out, channels, *kernel = weight.shape
     if not isinstance(x, jax.core.Tracer) and not isinstance(weight, jax.core.Tracer):
         return False
-    if not all([isinstance(n, int) for n in x.shape]):  # `jax.export` leaves sizes open
+    if not all([isinstance(n, int) for n in x.shape]):  # symbolic sizes of `jax.export`
         return False
     if jax.default_backend() != "cpu" or channels > 1 or out > 32 or x.dtype not in (jnp.float32, jnp.float64):
         return False
@@ -60,10 +61,10 @@ def _is_product(x: Any, weight: Any, padding: Pairs) -> bool:
 
 @partial(jax.jit, static_argnums=2)
 def _convolve_by_product(x: Any, weight: Any, padding: Pairs) -> Any:
-    """Multiply the kernels by all windows, copied side by side."""
+    """Copy all windows side by side, and multiply them by the kernels."""
     out, channels, rows, columns = weight.shape
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), (0, 0, 0), *[(low, high, 0) for low, high in padding]])
-    # Without the barrier, x would be computed again for each window.
+    # Without the barrier, XLA would compute x again for each window.
     x = lax.optimization_barrier(x.swapaxes(0, 1))
     height, width = x.shape[2] - rows + 1, x.shape[3] - columns + 1
     windows = [x[:, :, i : i + height, j : j + width] for i in range(rows) for j in range(columns)]
@@ -72,7 +73,7 @@ def _convolve_by_product(x: Any, weight: Any, padding: Pairs) -> Any:
 
 
 def conv_transpose_nd(x: Any, weight: Any, bias: Any, *, groups: int, flip: bool, **windows: Any) -> Any:
-    """Call the compiler's correlation on x with zeros between its entries."""
+    """Call XLA's correlation on x with zeros between its entries."""
     if x.dtype != weight.dtype:
         return _transpose_definition(x, weight, bias, groups=groups, flip=flip, **windows)
     dilation = windows["dilation"]

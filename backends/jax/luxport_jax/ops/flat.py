@@ -1,4 +1,4 @@
-"""Flat vectors by JAX."""
+"""JAX's override for splitting flat vectors."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ __all__ = ["split_vector"]
 
 
 def split_vector(vector: Any, *, sizes: tuple[int, ...]) -> tuple[Any, ...]:
-    """Split by one operation, whose gradient is one concatenation; each slice would have a whole vector of zeros."""
+    """Split by one operation, whose gradient is one concatenation; that of a slice would be a vector full of zeros."""
     return tuple(jnp.split(vector, list(accumulate(sizes))[:-1]))

@@ -1,8 +1,8 @@
-"""The compiler's correlation in groups of channels, with a gradient of the weight that is written out.
+"""XLA's grouped correlation, with a hand-written gradient of the weight.
 
-The compiler's own gradient is wrong on a mesh of several axes: for an array spread over one axis and replicated along
-another, it sums the copies too. And on a CPU, for two channels a group or more, it takes seconds where products take
-hundredths of a second.
+XLA's own gradient is wrong on a mesh of several axes: for an array sharded over one axis and replicated along another,
+it sums over the copies, too. And on a CPU, with two or more channels in a group, it takes seconds where matrix products
+take hundredths of a second.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from luxport.ops.windows import Pairs, Sizes
 __all__ = ["correlate"]
 
 _MOST_PRODUCTS = 64
-"""Up to so many elements of the kernel there is one product for each; for more, one convolution for each group."""
+"""For kernels of up to so many elements, there is a product for each; for others, a convolution for each group."""
 
 
 def correlate(
@@ -32,7 +32,7 @@ def correlate(
     how = (stride, around, between, dilation, groups)
     if groups == 1 or not _is_traced(x, weight) or not _is_better_by_products(weight):
         return _call_native(x, weight, *how)
-    if not all([isinstance(n, int) for n in x.shape[2:]]):  # `jax.export` leaves sizes open
+    if not all([isinstance(n, int) for n in x.shape[2:]]):  # symbolic sizes of `jax.export`
         return _call_native(x, weight, *how)
     return _correlate(x, weight, *how)
 
@@ -42,7 +42,7 @@ def _is_traced(*arrays: Any) -> bool:
 
 
 def _is_better_by_products(weight: Any) -> bool:
-    """Tell whether the compiler's own gradient is slow, or may be wrong: also on several devices of an unknown mesh."""
+    """Return whether XLA's own gradient is slow, or may be wrong, as on several devices of an unknown mesh."""
     if jax.default_backend() == "cpu" and weight.shape[1] > 1:
         return True
     mesh = jax.sharding.get_abstract_mesh()
@@ -72,7 +72,7 @@ def _call_native(
 def _add_products(
     x: Any, weight: Any, stride: Sizes, around: Pairs, between: Sizes, dilation: Sizes, groups: int
 ) -> Any:
-    """Add up one product for each element of the kernel."""
+    """Correlate by a sum of products, one for each element of the kernel."""
     out, channels, *kernel = weight.shape
     if math.prod(kernel) > _MOST_PRODUCTS:
         pairs = zip(jnp.split(x, groups, 1), jnp.split(weight, groups), strict=True)

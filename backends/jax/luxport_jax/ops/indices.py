@@ -1,4 +1,4 @@
-"""Indices on JAX."""
+"""JAX's overrides of embeddings and of functions of indices."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _embedding = jax.jit(definition_of(ops.embedding), inline=True)
 
 
 def embedding(table: Any, indices: Any) -> Any:
-    """Check the indices if they can be read, and call the compiled definition."""
+    """Check the indices if they can be read now, and call the compiled definition."""
     expect_integers(indices)
     are_in_range(indices, table.shape[0])
     return _embedding(table, indices)
 
 
 def value_range(x: jax.Array) -> tuple[int, int] | None:
-    """Return the least and the largest value; None if there are none, or they cannot be read at once."""
+    """Return minimum and maximum; None if x is empty or cannot be read now."""
     if x.size == 0 or not may_look(x):
         return None
     values = np.asarray(x)

@@ -1,4 +1,4 @@
-"""`observe`: callbacks that see values and gradients."""
+"""JAX's override of `observe`: callbacks that get values and gradients."""
 
 from __future__ import annotations
 

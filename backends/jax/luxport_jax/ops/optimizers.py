@@ -1,4 +1,4 @@
-"""Steps of optimizers by JAX."""
+"""JAX's overrides for optimizers."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ _define_finite_norm = definition_of(clip.finite_norm)
 
 
 def finite_norm(size: Any, *, p: float, shape: tuple[int, ...]) -> Any:
-    """Raise an error if the norm is not finite, unless it has no value yet."""
+    """Raise an error if the norm is not finite; return it unchecked while it is traced."""
     return size if isinstance(size, jax.core.Tracer) else _define_finite_norm(size, p=p, shape=shape)

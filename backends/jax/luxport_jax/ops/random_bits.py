@@ -1,4 +1,4 @@
-"""Random bits by JAX: the definitions, compiled for eager calls too."""
+"""JAX's overrides for random numbers: the definitions, compiled for eager calls, too."""
 
 from __future__ import annotations
 

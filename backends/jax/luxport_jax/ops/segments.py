@@ -1,4 +1,4 @@
-"""Scattering by JAX."""
+"""JAX's override of reductions over segments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _definition = ops.definition_of(_reduce_known_segments)
 
 
 def reduce_known_segments(src: Any, segments: Any, *, op: str, size: int) -> Any:
-    """Call JAX's scatter, except for products, whose gradient it lacks where indices are repeated."""
+    """Call JAX's scatter, except for products, of which it has no gradient for repeated indices."""
     if op == "prod" or 0 in (size, *segments.shape):
         return _definition(src, segments, op=op, size=size)
     if op == "sum":

@@ -1,4 +1,4 @@
-"""Sizes by JAX, some of which are symbols under `jax.export`."""
+"""Check whether sizes are known: some are symbolic under `jax.export`."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["are_fixed"]
 
 
 def are_fixed(x: Any) -> bool:
-    """Return whether sizes are plain numbers: a program with symbols is to serve every size that they stand for."""
+    """Return whether all sizes are ints; a program with symbolic sizes should work for all their values."""
     return all([isinstance(n, int) for n in x.shape])

@@ -1,7 +1,7 @@
 """Operations on a mesh with explicit axes, where sharding is part of an array's type.
 
-There JAX must be told the sharding of results that it cannot derive. These operations keep the sharding of the batch;
-inside of them the compiler decides.
+JAX cannot derive the sharding of these operations' results. They get the sharding of the batch, and inside of the
+operations the compiler decides.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ __all__ = [
 
 
 def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0) -> Callable[..., Any]:
-    """Let the compiler decide inside of an operation, and give its result the sharding of the array at `like`.
+    """Return an operation whose result has the sharding of its argument at index `like`.
 
-    The result has the sharding of the first `keeps` axes, None for all of them; its other axes, and further results,
-    are replicated.
+    The result's first `keeps` axes (all if None) are sharded like the argument's; its other axes, and further results,
+    are replicated. Inside of the operation, the compiler chooses shardings.
     """
 
     @functools.wraps(operation)
     def function(*arrays: Any, **options: Any) -> Any:
         placed = jax.typeof(arrays[like]).sharding
         mesh = jax.sharding.get_abstract_mesh()
-        if mesh.empty and placed.mesh.explicit_axes:  # the user has set no mesh: take that of the array
+        if mesh.empty and placed.mesh.explicit_axes:  # the user has set no mesh: use the array's
             with jax.sharding.use_abstract_mesh(placed.mesh):
                 return function(*arrays, **options)
         if not mesh.explicit_axes:
@@ -54,14 +54,14 @@ def _spread(operation: Callable[..., Any], keeps: int | None = 1, like: int = 0)
         first, *others = jax.tree.leaves(found := _describe(inside, given))
         leaves = [PartitionSpec(*spec[: first.ndim]), *[PartitionSpec() for _ in others]]
         results = jax.tree.unflatten(jax.tree.structure(found), leaves)
-        # As one program: outside of one, arrays made in the operation would need a sharding each.
+        # Compiled, because otherwise each array that is made in the operation would need a sharding.
         return jax.sharding.auto_axes(jax.jit(inside), out_sharding=results)(*given)
 
     return function
 
 
 def _describe(function: Callable[..., Any], arrays: list[Any]) -> Any:
-    """Describe the result for arrays that are not spread."""
+    """Return shapes and dtypes of the result, computed for arrays without sharding."""
     plain = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
     with jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((), ())):
         return jax.eval_shape(function, *plain)

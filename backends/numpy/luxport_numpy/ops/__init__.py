@@ -1,4 +1,4 @@
-"""NumPy's own versions of operations, one file a family."""
+"""NumPy's overrides of operations, one file for each family of operations."""
 
 from luxport_numpy.ops.activations import *
 from luxport_numpy.ops.conv import *

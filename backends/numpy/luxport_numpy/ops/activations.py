@@ -1,4 +1,4 @@
-"""Activation functions by NumPy: one pass where the definition, which must have right derivatives, takes several."""
+"""NumPy's overrides of activations: fewer passes than the definitions, as derivatives need not be right."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def _is_floating(x: Any) -> bool:
 
 @accept_floats(ops.celu, _is_floating)
 def celu(x: Any, *, alpha: float = 1.0) -> Any:
-    """Call the definition without NumPy's warnings: its quotient by a small alpha may overflow without harm."""
+    """Call the definition without NumPy's warnings: x / alpha may overflow, which does not change the result."""
     with np.errstate(over="ignore"):
         return definition_of(ops.celu)(x, alpha=alpha)
 
 
 @accept_floats(ops.relu, _is_floating)
 def relu(x: Any) -> Any:
-    """Take the larger of x and 0."""
+    """Compute max(x, 0)."""
     return np.maximum(x, 0)
 
 
@@ -49,17 +49,17 @@ def hardtanh(x: Any) -> Any:
 
 @accept_floats(ops.hardsigmoid, _is_floating)
 def hardsigmoid(x: Any) -> Any:
-    """Clip a scaled and shifted x between two bounds."""
+    """Compute min(max(x + 3, 0), 6) / 6."""
     return np.clip(x + 3.0, 0, 6) / 6.0
 
 
 @accept_floats(ops.hardswish, _is_floating)
 def hardswish(x: Any) -> Any:
-    """Multiply x by a scaled and shifted x that is clipped between two bounds."""
+    """Compute x min(max(x + 3, 0), 6) / 6; x is bounded below, as -inf times 0 would be NaN."""
     return np.maximum(x, -3.0) * (np.clip(x + 3.0, 0, 6) / 6.0)
 
 
-# Gates are 0 long before x is at the bounds below, which keep -inf from them.
+# The functions below are x times a gate. At the lower bounds of x the gate is 0; without them -inf would give NaN.
 
 
 @accept_floats(ops.gelu_erf, _is_floating)
@@ -85,7 +85,7 @@ def gelu_tanh(x: Any) -> Any:
 
 @accept_floats(ops.lisht, _is_floating)
 def lisht(x: Any) -> Any:
-    """Compute the product."""
+    """Compute x tanh(x)."""
     return x * np.tanh(x)
 
 
@@ -98,7 +98,7 @@ def mish(x: Any) -> Any:
 
 @accept_floats(ops.softsign, _is_floating)
 def softsign(x: Any) -> Any:
-    """Divide; infinities become finite first, as their quotient would be NaN."""
+    """Compute x / (1 + abs(x)), with x clipped to finite numbers, as inf / inf would be NaN."""
     largest = np.finfo(x.dtype).max
     finite = np.clip(x, -largest, largest)
     return finite / (1.0 + np.abs(finite))

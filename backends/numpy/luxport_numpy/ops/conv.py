@@ -1,4 +1,4 @@
-"""Convolution by NumPy."""
+"""NumPy's overrides of convolution and of `fold_nd`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["conv_nd", "fold_nd"]
 
 _definition = ops.definition_of(ops.conv_nd)
 
-_COLUMNS_BYTES = 1 << 19  # of a block that a core's second-level cache holds
+_COLUMNS_BYTES = 1 << 19  # the size of a block that fits into the second-level cache
 
 
 def conv_nd(
     x: Any, weight: Any, bias: Any, *, stride: Sizes, padding: Pairs, dilation: Sizes, groups: int, flip: bool
 ) -> Any:
-    """Multiply the kernels by copies of the windows, for as many samples at a time as fit into the cache."""
-    if "b" in (x.dtype.kind, weight.dtype.kind):  # which are refused
+    """Multiply the kernels by copies of all windows, for as many samples at a time as fit into the cache."""
+    if "b" in (x.dtype.kind, weight.dtype.kind):  # the definition raises an error
         options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "flip": flip}
         return _definition(x, weight, bias, **options)
     kernel = weight.shape[2:]
@@ -48,7 +48,7 @@ def conv_nd(
 
 
 def fold_nd(columns: Any, *, output_size: Sizes, window: Sizes, padding: Pairs, flip: bool, **pace: Any) -> Any:
-    """Add the windows in place into an array of everything they reach."""
+    """Add the windows in place to an array that covers all of them, and crop or pad it to the output size."""
     places = count_places(output_size, window, padding=padding, **pace)
     columns = columns.reshape(len(columns), columns.shape[1] // math.prod(window), math.prod(window), *places)
     reach = measure_covered(places, window, **pace)

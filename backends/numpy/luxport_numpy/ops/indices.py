@@ -1,4 +1,4 @@
-"""Indices on NumPy."""
+"""NumPy's override of `value_range`."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["value_range"]
 
 
 def value_range(x: Any) -> tuple[int, int] | None:
-    """Take minimum and maximum directly, without the overhead of a namespace."""
+    """Return minimum and maximum; None if x is empty."""
     return (int(x.min()), int(x.max())) if x.size else None

@@ -1,4 +1,4 @@
-"""Random bits by NumPy."""
+"""NumPy's overrides for random bits."""
 
 from luxport.ops.threefry_on_host import random_bits, threefry_2x32
 

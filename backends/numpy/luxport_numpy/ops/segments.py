@@ -1,4 +1,4 @@
-"""Scattering by NumPy."""
+"""NumPy's override of reductions over segments."""
 
 from __future__ import annotations
 

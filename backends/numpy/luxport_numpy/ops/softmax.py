@@ -1,4 +1,4 @@
-"""Softmax by NumPy."""
+"""NumPy's override of softmax."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _definition = ops.definition_of(ops.softmax)
 
 
 def softmax(x: Any, *, axis: Axes = -1) -> Any:
-    """Compute in place if no entry is infinite; otherwise by the definition."""
+    """Compute in place, if the largest entries are finite; otherwise call the definition."""
     if x.dtype not in (np.float32, np.float64) or not x.size:
         return _definition(x, axis=axis)
     top = x.max(axis=axis, keepdims=True)
