@@ -2,8 +2,8 @@
 Arrays, gradients, layers
 =========================
 
-Learned here: the four things that everything else is made of. Arrays of the chosen backend, functions of them, their
-derivatives, and a layer with its parameters. At the end a `Dense` finds the matrix that made the data.
+Learned here: the four basics of luxport, which are arrays of a backend, functions of arrays, their derivatives, and a
+layer with its parameters. At the end a `Dense` layer is trained to find the matrix that the data were made with.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ COMPILED = luxport.default_backend().name != "torch"
 
 
 # %%
-# A function asks its arrays for their namespace, the Array API's, and so runs on every backend.
+# The function gets the Array API namespace of its arguments, and so runs on every backend.
 def half_square(x: Any) -> Any:
     """Return half of the sum of squares."""
     return luxport.namespace(x).sum(x * x) / 2
 
 
 def show_derivatives() -> None:
-    """Print a gradient, a product of the Jacobian with a vector on either side, and a Hessian."""
+    """Print a gradient, a vector-Jacobian and a Jacobian-vector product, and a Hessian."""
     x = luxport.asarray(np.array([1.0, 2.0, 3.0], np.float32))
     print("gradient of half the square, which is x:", luxport.to_numpy(luxport.grad(half_square)(x)))
     _, pushed = luxport.jvp(lambda x: x**2, (x,), (luxport.namespace(x).ones_like(x),))
@@ -49,8 +49,8 @@ def make_data(count: int) -> tuple[Any, Any, np.ndarray]:
 
 
 # %%
-# A layer is a value that says what is computed; parameters and state are trees of arrays beside it. Nothing in it
-# changes: a step of training returns a new state.
+# A layer describes a computation, and holds no arrays: parameters and state are separate trees. It never changes; a
+# training step returns a new state.
 model = Dense(4, 3)
 
 

@@ -2,9 +2,9 @@
 A Bayesian network
 ==================
 
-Learned here: parameters as one vector, which is what samplers want. Hamiltonian Monte Carlo draws networks from their
-distribution given the data, and the networks disagree where there was none. ``logdensity`` is all that another
-sampler needs: on JAX, ``blackjax.nuts(logdensity, …)`` takes it as it stands.
+Learned here: parameters as one vector, the form that samplers need. Hamiltonian Monte Carlo draws networks from their
+posterior distribution, and the networks disagree where there were no data. Another sampler needs only the function
+``logdensity``: on JAX, ``blackjax.nuts(logdensity, …)`` takes it unchanged.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ model = Chain(Dense(1, 10, tanh), Dense(10, 1))
 
 
 def make_data(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return points of a wave, none of them between -1/2 and 1/2."""
+    """Return noisy points of a wave, without any between -1/2 and 1/2."""
     rng = np.random.default_rng(0)
     x = rng.uniform(0.5, 2, (count, 1)) * rng.choice([-1, 1], (count, 1))
     return x.astype(np.float32), (np.sin(2 * x) + NOISE * rng.normal(size=x.shape)).astype(np.float32)
 
 
 # %%
-# The vector's layout comes from `flatten`; it goes through the model like a tree of parameters does.
+# `flatten` makes a vector of the parameters, and `restore` makes parameters for the model from a vector.
 def make_density(count: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any], Any]:
-    """Return the logarithm of the density, the function that makes parameters of a vector, and where to start."""
+    """Return the log-density, the function that makes parameters from a vector, and a vector to start from."""
     ps, st = luxport.setup(0, model)
     start, restore = luxport.flatten(ps)
     x, y = (luxport.asarray(part) for part in make_data(count))
@@ -48,14 +48,14 @@ def make_density(count: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any]
 
 
 # %%
-# A draw gives the vector a random push, follows it without friction, and accepts the end if energy was conserved.
+# A draw gives the vector a random momentum, follows its motion, and accepts the end if energy was conserved.
 def compute_energy(value: Any, push: Any) -> float:
-    """Return minus the energy, which an exact path would conserve."""
+    """Return minus the total energy, which an exact path would conserve."""
     return float(value) - float(luxport.namespace(push).sum(push**2)) / 2
 
 
 def train(draws: int = 400, steps: int = 30, count: int = 60) -> tuple[float, float, np.ndarray, Callable[[Any], Any]]:
-    """Return the mean logarithm of the density in the second half, the share of accepted moves, vectors, `restore`."""
+    """Return the mean log-density of the second half, the share of accepted draws, the vectors, and `restore`."""
     logdensity, restore, vector = make_density(count)
     slope = luxport.value_and_grad(logdensity)
     slope = luxport.jit(slope) if COMPILED else slope
@@ -76,7 +76,7 @@ def train(draws: int = 400, steps: int = 30, count: int = 60) -> tuple[float, fl
             values.append(float(value))
             vectors.append(luxport.to_numpy(vector))
         else:
-            # Three of four moves should be accepted.
+            # The step size is adapted until three of four draws are accepted.
             size *= 1.05 if chance > 0.75 else 0.9
     return float(np.mean(values)), kept / draws, np.stack(vectors), restore
 

@@ -3,7 +3,7 @@ A convolutional variational autoencoder
 =======================================
 
 Learned here: a model of several parts by `compact`, convolutions and their transposes, and random numbers that are the
-same on every backend. Digits of 8 by 8 pixels go through a code of four numbers and come back.
+same on every backend. Digits of 8 by 8 pixels are encoded in four numbers, and decoded.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ decoder = Chain(
 
 
 # %%
-# The noise comes with the input, so that the model stays a function.
+# The noise is an input, so that the model is a deterministic function.
 @compact("VAE", encoder=encoder, decoder=decoder)
 def model(x: Any, *, encoder: Any, decoder: Any) -> Any:
-    """Return logits of pixels, and mean and logarithm of the variance of the code."""
+    """Return the logits of pixels, and the mean and log-variance of the code."""
     images, noise = x
     code = encoder(images)
     mean, logvar = code[:, :CODE], code[:, CODE:]
@@ -47,7 +47,7 @@ def model(x: Any, *, encoder: Any, decoder: Any) -> Any:
 
 
 def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Return the bound on the negative log-likelihood, averaged over samples."""
+    """Return the bound on the negative log-likelihood (minus ELBO), averaged over samples."""
     images, _ = data
     xp = luxport.namespace(images)
     (logits, mean, logvar), st = model(data, ps, st)

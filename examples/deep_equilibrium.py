@@ -3,7 +3,7 @@ A deep equilibrium model
 ========================
 
 Learned here: a custom gradient. The output is a fixed point z = f(z, x), found by iterating f until z no longer
-changes. Its gradient follows from the point alone, by a second iteration, and not from the steps that led there.
+changes. Its gradient is computed from the point alone, by a second iteration, without the steps that led there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COMPILED = luxport.default_backend().name != "torch"
 ROUNDS = 20
 
 # %%
-# One iteration; the factor 0.5 keeps f a contraction, so that iterating converges.
+# One iteration. The factor 0.5 keeps f a contraction, so that iterations converge.
 cell = Dense(32, 32)
 
 
@@ -32,7 +32,7 @@ def iterate(ps: Any, z: Any, x: Any) -> Any:
 
 
 def find_point(ps: Any, x: Any) -> Any:
-    """Iterate until the point no longer changes."""
+    """Return the fixed point, by iterating until it no longer changes."""
     z = 0 * x
     for _ in range(ROUNDS):
         z = iterate(ps, z, x)
@@ -40,15 +40,15 @@ def find_point(ps: Any, x: Any) -> Any:
 
 
 # %%
-# At z = f(z, x), a cotangent c becomes u = c + (df/dz)ᵀ u: a fixed point again. Then u goes through f once.
+# At z = f(z, x), a cotangent c becomes u = c + (df/dz)ᵀ u, again a fixed point. The gradients are the vjp of u by f.
 def find_point_and_keep(ps: Any, x: Any) -> tuple[Any, Any]:
-    """Return the point, and what its gradient needs."""
+    """Return the fixed point, and the values that `pull_back` needs."""
     z = find_point(ps, x)
     return z, (ps, z, x)
 
 
 def pull_back(kept: Any, cotangent: Any) -> tuple[Any, Any]:
-    """Return the gradients for ps and x."""
+    """Return the gradients with respect to ps and x."""
     ps, z, x = kept
     _, pull = luxport.vjp(iterate, ps, z, x)
     u = cotangent
@@ -67,7 +67,7 @@ class Equilibrium(luxport.WrapperLayer):
     cell: luxport.Layer
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        """Return the point."""
+        """Return the fixed point for x, and the state."""
         return equilibrium(ps, x), st
 
 
@@ -75,7 +75,7 @@ model = Chain(Dense(64, 32), Equilibrium(cell), Dense(32, 10))
 
 
 def read_digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return images of digits, their labels, one-hot, and as numbers."""
+    """Return images of digits, their labels one-hot, and their labels as numbers."""
     pixels, labels = load_digits(return_X_y=True)
     return (np.asarray(pixels) / 16).astype(np.float32), np.eye(10, dtype=np.float32)[labels], np.asarray(labels)
 

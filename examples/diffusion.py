@@ -30,7 +30,7 @@ def make_block(channels: int) -> Any:
 
 
 # %%
-# The share of noise is encoded by sines and cosines, as positions are in a transformer.
+# The share of noise is encoded by sines and cosines, like positions in a transformer.
 @compact(
     "Denoiser",
     enter=Conv((3, 3), 1, 32, padding=SamePad()),
@@ -39,7 +39,7 @@ def make_block(channels: int) -> Any:
     leave=Conv((3, 3), 32, 1, padding=SamePad()),
 )
 def model(x: Any, *, enter: Any, embed: Any, blocks: Any, leave: Any) -> Any:
-    """Return the noise in images (N, 1, 8, 8) of which a part, (N, 1), is noise."""
+    """Return the noise that the model finds in images (N, 1, 8, 8) with shares of noise (N, 1)."""
     images, part = x
     xp = luxport.namespace(images)
     angles = xp.concat([frequency * part for frequency in FREQUENCIES], axis=-1)
@@ -80,7 +80,7 @@ def train(epochs: int = 60, count: int = 1792) -> tuple[float, training.TrainSta
 # %%
 # From noise to an image: predict the noise, remove it, and add a smaller share of it again.
 def sample(state: training.TrainState, count: int, steps: int = 20) -> np.ndarray:
-    """Return `count` images that the model makes from noise."""
+    """Return `count` images that the model generates from noise."""
     images, st = luxport.asarray(luxport.rng(2).normal((count, 1, 8, 8))), luxport.test_mode(state.st)
     parts = np.linspace(0.99, 0, steps + 1)
     for now, later in zip(parts[:-1], parts[1:], strict=True):
@@ -93,7 +93,7 @@ def sample(state: training.TrainState, count: int, steps: int = 20) -> np.ndarra
 
 
 def main() -> None:
-    """Train, and draw digits that the model has made."""
+    """Train, and plot digits that the model has generated."""
     import matplotlib.pyplot as plt
 
     loss, state = train()

@@ -1,7 +1,7 @@
 """Train one classifier on real handwritten digits with every installed backend: the same code, the same seed.
 
 The 1,797 images are scikit-learn's (8 by 8 pixels, 10 classes). JAX, PyTorch, TensorFlow and MLX train; NumPy, which
-differentiates nothing, runs the trained model forward. Run it by ``make demo``.
+has no gradients, runs the trained model forward. Run it by ``make demo``.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ objective = losses.CrossEntropyLoss(logits=True)
 
 
 def measure_accuracy(ps: Any, st: Any, x: Any, labels: Any) -> float:
-    """Return the share of right answers."""
+    """Return the share of images that are classified correctly."""
     logits, _ = model(x, ps, luxport.test_mode(st))
     return float(training.accuracy(logits, labels))
 
 
 def train(backend: str, data: Any, bar: tqdm) -> tuple[list[float], float, TrainState]:
-    """Train on one backend; return the mean loss of each epoch, the test accuracy, and what was trained."""
+    """Train on one backend; return the mean loss of each epoch, the test accuracy, and the trained state."""
     x_train, y_train, x_test, y_test = data
     one_hot = np.eye(10, dtype=np.float32)[y_train]
     loader = DataLoader((x_train, one_hot), BATCH, shuffle=True, partial=False, seed=SEED)

@@ -2,9 +2,9 @@
 Several processes
 =================
 
-Learned here: one training loop for one process and for many. Each takes a share of scikit-learn's 1,797 images of
-digits; gradients are summed; afterward rank 0 trains alone on the same batches, and prints by how much the
-parameters differ. One file for every engine::
+Learned here: one training loop for one process and for many. Each process trains on a share of scikit-learn's 1,797
+images of digits, and gradients are averaged. Afterward rank 0 trains alone on the same batches, and prints by how much
+the parameters differ. The same file runs with every engine::
 
     torchrun --nproc-per-node 2 examples/distributed.py --backend torch
     torchrun --nproc-per-node 2 examples/distributed.py --backend jax
@@ -41,14 +41,14 @@ def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, Any]:
 
 
 def read_images() -> tuple[np.ndarray, np.ndarray]:
-    """Return images in one order everywhere, and their labels, one-hot."""
+    """Return images, in the same order in all processes, and their labels one-hot."""
     pixels, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(SEED).permutation(len(pixels))
     return (pixels[order] / 16).astype(np.float32), np.eye(10, dtype=np.float32)[labels[order]]
 
 
 class Step:
-    """One step on a batch: a gradient, compiled on JAX, and the optimizer."""
+    """A training step: gradients, compiled on JAX, and the optimizer."""
 
     def __init__(self, backend: str) -> None:
         self.backend = backend
@@ -62,20 +62,20 @@ class Step:
 
 
 def yield_batches(data: Any, shortest: int, size: int, epochs: int) -> Any:
-    """Yield whole batches in order: as many from every share as the shortest has."""
+    """Yield full batches in order, from every share as many as the shortest share has."""
     loader = DataLoader(tree.map(lambda leaf: leaf[:shortest], data), size, partial=False)
     for _ in range(epochs):
         yield from loader
 
 
 # %%
-# What each process does: the optimizer is wrapped, and all begin with rank 0's parameters. All else is as alone.
+# Training in each process: the optimizer is wrapped, and all begin with rank 0's parameters. The rest is as for one.
 def train(epochs: int = 8, batch: int = 32, backend: str | None = None) -> tuple[float, list[float], TrainState, Any]:
-    """Return the mean of the last ten losses over all processes, this one's losses, the state, and the shares."""
+    """Return the mean of the last ten losses over processes, this process's losses, the state, and the shares."""
     x, y = read_images()
     share = distributed.DistributedDataContainer((x[TEST:], y[TEST:]))
     rule = distributed.DistributedOptimizer(optimizers.Momentum(0.05))
-    # Each process draws other parameters; `synchronize` replaces them by rank 0's.
+    # Each process draws different parameters, which `synchronize` replaces by those of rank 0.
     state = TrainState.create(model, rule, SEED + distributed.rank(), backend=backend)
     state = distributed.synchronize(state)
     step, losses = Step(backend or luxport.default_backend().name), []
@@ -88,7 +88,7 @@ def train(epochs: int = 8, batch: int = 32, backend: str | None = None) -> tuple
 
 
 def train_alone(data: Any, lengths: tuple[int, ...], arguments: Any) -> TrainState:
-    """Train in one process, each batch made of those that the processes have together."""
+    """Train in one process; each batch joins the batches of all processes."""
     step = Step(arguments.backend)
     begins = [sum(lengths[:i]) for i in range(len(lengths))]
     shares = [tree.map(lambda leaf, i=i: leaf[i:], data) for i in begins]
@@ -102,7 +102,7 @@ def train_alone(data: Any, lengths: tuple[int, ...], arguments: Any) -> TrainSta
 
 
 def main() -> None:
-    """Train, let rank 0 tell about it, and draw the losses where there is one process."""
+    """Train; rank 0 prints the results, and if there is one process, the losses are plotted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", default="auto", help="auto, torch, jax, mpi or local")
     parser.add_argument(
@@ -119,7 +119,7 @@ def main() -> None:
     last, losses, state, lengths = train(arguments.epochs, arguments.batch)
     seconds = time.perf_counter() - begin
 
-    # Rank 0 tests for all: it has the same parameters as everyone.
+    # Only rank 0 tests: parameters are the same in all processes.
     if rank == 0:
         x, y = read_images()
         logits, _ = model(luxport.asarray(x[:TEST]), state.ps, luxport.test_mode(state.st))

@@ -3,7 +3,7 @@ A graph convolutional network
 =============================
 
 Learned here: a custom layer with a weight, and a graph as an array beside the features. A network
-separates two groups of 34 nodes, and is shown the labels of two nodes only.
+separates a graph of 34 nodes into two groups, with the labels of only two nodes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class GraphConv(luxport.Layer):
         return {"weight": initializers.glorot_uniform(rng, (self.in_dims, self.out_dims))}
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        """Average and multiply."""
+        """Return the new features with the same adjacency matrix, and the state."""
         features, adjacency = x
         return (self.activation(adjacency @ (features @ ps["weight"])), adjacency), st
 
@@ -57,7 +57,7 @@ model = luxport.Chain(GraphConv(NODES, 8, relu), GraphConv(8, 2))
 
 
 def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Return the loss of the two nodes whose labels are shown, the first of each group."""
+    """Return the loss of the two labeled nodes, the first of each group."""
     features, adjacency, labels = data
     (logits, _), st = model((features, adjacency), ps, st)
     return losses.logitcrossentropy(logits[:2], labels), st, {}

@@ -2,9 +2,9 @@
 A gravitational waveform
 ========================
 
-Learned here: a network inside physics that is known. Two black holes far apart turn round each other nearly as Newton
-says; a small network corrects his equations until the waves that they send are those of relativity (B. Keith, A.
-Khadse, S. Field, 2021). It starts without a correction, and is trained by the waves alone, not by the orbit.
+Learned here: a network as a part of known physics. Two distant black holes orbit each other nearly by Newton's
+equations. A small network corrects these until the gravitational waves are those of relativity (B. Keith, A. Khadse,
+S. Field, 2021). The correction is nearly 0 at first, and is learned from the waves alone, not from the orbit.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from luxport.initializers import truncated_normal
 
 # PyTorch's compiler would take longer than all of the training.
 COMPILED = luxport.default_backend().name != "torch"
-P, E = 100.0, 0.5  # the size of the orbit, in masses of the pair, and how far it is from a circle
-STEP = 240.0  # of time, in masses
+P, E = 100.0, 0.5  # the orbit's semi-latus rectum, in total masses, and its eccentricity
+STEP = 240.0  # the time step, in total masses
 
 # %%
-# The rates depend on the cosine of the anomaly alone. Small weights: little is corrected at the start.
+# The rates depend only on the cosine of the anomaly. Weights are small, so that the correction is small at first.
 small = truncated_normal(std=1e-3)
 model = Chain(Dense(1, 32, tanh), Dense(32, 32, tanh), Dense(32, 2, init_weight=small))
 
@@ -44,7 +44,7 @@ def compute_relativistic_rates(angles: np.ndarray) -> np.ndarray:
 
 
 # %%
-# The wave is how the quadrupole of the orbit is accelerated, here by differences, in units in which it is about 1.
+# The wave is the second time derivative of the orbit's quadrupole, by finite differences, scaled to about 1.
 def compute_wave(path: Any) -> Any:
     """Return the wave of angles at equal times, (T, 2) -> (T - 2,)."""
     xp = luxport.namespace(path)
@@ -77,9 +77,9 @@ def correct(ps: Any, st: Any, length: int) -> Any:
 
 
 # %%
-# Few parameters and a loss without noise: L-BFGS takes larger steps than Adam. It sees one vector.
+# With few parameters and a loss without noise, L-BFGS takes larger steps than Adam. It optimizes one vector.
 def train(steps: int = 120, length: int = 250) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the last loss, and the waves of relativity, of Newton and of Newton corrected."""
+    """Return the last loss, and the waves by relativity, by Newton, and by Newton with the correction."""
     ps, st = luxport.setup(0, model)
     vector, restore = luxport.flatten(ps)
     right = luxport.asarray(compute_true_wave(length))

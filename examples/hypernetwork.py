@@ -2,8 +2,8 @@
 A hypernetwork
 ==============
 
-Learned here: parameters are data. One network puts out the parameters of another, a flat vector that any layer takes by
-`luxport.flatten`'s way back. The task, a number, chooses which wave the small network draws.
+Learned here: parameters are data. One network outputs the parameters of another as a flat vector, which the inverse of
+`luxport.flatten` makes a tree. The input, the number of a task, selects which wave the small network computes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COMPILED = luxport.default_backend().name != "torch"
 TASKS = 3
 
 # %%
-# The small network has no parameters of its own: only how many it takes counts.
+# The small network has no parameters of its own; only their number is needed here.
 small = Chain(Dense(1, 12, tanh), Dense(12, 1))
 PS, ST = luxport.setup(0, small, backend="numpy")
 vector, UNFLATTEN = luxport.flatten(PS)
@@ -32,7 +32,7 @@ waves = np.stack([np.sin((task + 1) * x) for task in range(TASKS)])
 
 
 def draw(model: Any, ps: Any, st: Any, tasks: Any, x: Any) -> Any:
-    """Return what the small network draws for each task, of shape (tasks, N, 1)."""
+    """Return the small network's outputs for each task, of shape (tasks, N, 1)."""
     vectors, _ = model(tasks, ps, st)
     outputs = [small(x, UNFLATTEN(vectors[task]), ST)[0] for task in range(TASKS)]
     return luxport.namespace(x).stack(outputs)

@@ -3,7 +3,7 @@ Recipes for images
 ==================
 
 Learned here: three ways to classify images, a residual network, a ConvMixer and a vision transformer, trained by one
-recipe: AdamW, a learning rate that rises and falls, smooth labels, images moved at random. The images are
+recipe: AdamW, a learning rate that rises and falls, label smoothing, randomly shifted images. The images are
 scikit-learn's digits, 8 by 8; CIFAR-10, for which these recipes are known, is in no package.
 
 ``python examples/image_recipes.py vision_transformer`` trains one of the three.
@@ -47,7 +47,7 @@ def residual_network(width: int = 16) -> luxport.Layer:
 
 
 # %%
-# A. Trockman, J. Z. Kolter (2022): patches, then convolutions of each channel by itself and across channels.
+# A. Trockman, J. Z. Kolter (2022): patches, then depthwise and pointwise convolutions.
 def conv_mixer(width: int = 48, depth: int = 4) -> luxport.Layer:
     """Return a ConvMixer."""
 
@@ -61,7 +61,7 @@ def conv_mixer(width: int = 48, depth: int = 4) -> luxport.Layer:
 
 
 # %%
-# A. Dosovitskiy et al. (2021): patches become words, and one more word, whose output is the class.
+# A. Dosovitskiy et al. (2021): patches are tokens, and the output of one more token gives the class.
 def vision_transformer(width: int = 48, depth: int = 3) -> luxport.Layer:
     """Return a vision transformer."""
     blocks = [luxport.TransformerEncoderLayer(width, 2 * width, gelu, nheads=4, norm_first=True) for _ in range(depth)]
@@ -84,9 +84,9 @@ def vision_transformer(width: int = 48, depth: int = 3) -> luxport.Layer:
 
 
 # %%
-# The same recipe for each. What is random about the images is drawn by NumPy: the same on every backend.
+# The same recipe for each. Shifts are drawn with NumPy, so that they are the same on every backend.
 def yield_moved(x: np.ndarray, y: np.ndarray, epochs: int) -> Iterator[tuple[Any, Any]]:
-    """Yield batches of images that are moved by one pixel at most, and labels smoothed by 0.1."""
+    """Yield batches of images, shifted by at most one pixel, and labels smoothed by 0.1."""
     rng = np.random.default_rng(0)
     for _ in range(epochs):
         order = rng.permutation(len(x))
@@ -117,7 +117,7 @@ def train(
 
 
 def main() -> None:
-    """Train the three, or the one of the command line, and draw digits that were classified wrongly."""
+    """Train all three, or the one of the command line, and plot misclassified digits."""
     import matplotlib.pyplot as plt
 
     pixels, labels = load_digits(return_X_y=True)

@@ -2,12 +2,12 @@
 ImageNet
 ========
 
-Learned here: images from a folder through the input pipelines that PyTorch and TensorFlow have, half precision over
-float32 masters, and training that goes on where it was stopped.
+Learned here: images from a folder by the input pipelines of PyTorch and TensorFlow, half precision with float32 master
+parameters, and training that resumes from a checkpoint.
 
 ``python examples/imagenet.py FOLDER resnet50`` trains on FOLDER/train and FOLDER/val, which have a folder of images for
-each class, and keeps its checkpoints in FOLDER/resnet50. Without a folder, small images are made: stripes along and
-stripes across, for a small network.
+each class, and keeps its checkpoints in FOLDER/resnet50. Without a folder, a small network is trained
+on small images of horizontal and vertical stripes.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from PIL import Image
 import luxport
 from luxport import training
 
-# PyTorch's compiler is worth its time for long trainings alone.
+# PyTorch's compiler saves time only in long trainings.
 COMPILED = luxport.default_backend().name != "torch"
 
 
 # %%
-# Files in the order of their names, and what one of them holds: half of the images mirrored in training.
+# Files are in the order of their names. In training, about half of the images are mirrored.
 class Images:
     """A dataset of a folder, for PyTorch's loader or TensorFlow's pipeline: images (3, size, size) and labels."""
 
@@ -85,7 +85,7 @@ def write_stripes(folder: Path, count: int) -> None:
 def train(
     folder: Path, name: str = "tiny", size: int = 32, batch: int = 16, epochs: int = 4, checkpoint: Path | None = None
 ) -> tuple[float, float, training.TrainState]:
-    """Return loss and accuracy on the validation images, and the state, which `checkpoint` has, too."""
+    """Return loss and accuracy on the validation images, and the state, which is saved at `checkpoint`, too."""
     images, others = Images(folder / "train", size, train=True), Images(folder / "val", size, train=False)
     rule = luxport.optimizers.AdamW(0.002, lambda_=0.01)
     state = training.TrainState.create(MODELS[name](len(images.classes)), rule, precision="bfloat16")

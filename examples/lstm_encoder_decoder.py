@@ -2,8 +2,8 @@
 An encoder and a decoder
 ========================
 
-Learned here: a recurrent network that reads a sequence and writes another one. The encoder's last carry starts the
-decoder, which gets the right values while it learns (teacher forcing), and its own ones when it forecasts.
+Learned here: a recurrent network that reads a sequence and writes another one. The encoder's last carry is
+the decoder's first. The decoder gets the true values in training (teacher forcing), and its own in a forecast.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ READ, WRITTEN = 40, 10
 
 
 # %%
-# Both are a cell run over time; `return_state` hands the carry out, and a carry comes in beside the sequence.
+# Both are cells run over time. `return_state` returns the carry, and a carry is passed along with the sequence.
 @compact(
     "Forecaster",
     encoder=Recurrence(LSTMCell(1, 16), return_state=True),
@@ -30,7 +30,7 @@ READ, WRITTEN = 40, 10
     out=Dense(16, 1),
 )
 def model(x: Any, *, encoder: Any, decoder: Any, out: Any) -> Any:
-    """Return what comes after each step of (N, T, 1) that the decoder is given; one step forecasts freely."""
+    """Return the value after each step that the decoder is given, (N, T, 1); one step forecasts freely."""
     past, given = x
     _, carry = encoder(past)
     if given is not None:
@@ -45,9 +45,9 @@ def model(x: Any, *, encoder: Any, decoder: Any, out: Any) -> Any:
 
 
 # %%
-# Two waves of different lengths over each other, with noise, in windows of 50 steps.
+# The sum of two waves of different lengths, with noise, in windows of 50 steps.
 def make_windows(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return what is read, (count, 40, 1), and what is to be written, (count, 10, 1)."""
+    """Return sequences to read, (count, 40, 1), and their continuations, (count, 10, 1)."""
     rng = np.random.default_rng(0)
     t = np.arange(READ + WRITTEN) / 5 + rng.uniform(0, 100, (count, 1))
     wave = np.sin(t) + 0.5 * np.sin(2.3 * t) + 0.05 * rng.normal(size=t.shape)
@@ -56,7 +56,7 @@ def make_windows(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def objective(model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Return the mean square of the error where the decoder is given the right values, one step late."""
+    """Return the mean squared error of a decoder that gets the true values, one step late."""
     past, future = data
     xp = luxport.namespace(past)
     given = xp.concat([past[:, -1:, :], future[:, :-1, :]], axis=1)

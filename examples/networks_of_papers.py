@@ -2,8 +2,8 @@
 Networks of the papers
 ======================
 
-Learned here: how well-known networks are wired out of layers. Functions return layers, or lists of layers for a
-`Chain`; what goes past a block is a `Parallel`. The counts of parameters are those that torchvision publishes.
+Learned here: how well-known networks are built from layers. Functions return layers, or lists of layers for a `Chain`;
+residual connections are a `Parallel`. The counts of parameters are those that torchvision publishes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ add_branches = partial(Parallel, operator.add)
 
 
 def conv(size: int, i: int, o: int, act: Any = luxport.identity, stride: int = 1, groups: int = 1) -> list[Any]:
-    """Return a convolution of images of i channels that keeps their size, and its normalization."""
+    """Return a convolution with padding from i to o channels, and a batch norm."""
     options: Any = {"stride": stride, "padding": size // 2, "groups": groups}
     return [Conv((size, size), i, o, use_bias=False, **options), BatchNorm(o, act)]
 
@@ -27,7 +27,7 @@ def conv(size: int, i: int, o: int, act: Any = luxport.identity, stride: int = 1
 # %%
 # K. He et al. (2016): 18 layers of two convolutions a block, or 50 of three.
 def resnet(counts: tuple[int, ...], deep: bool, classes: int, width: int = 64) -> Chain:
-    """Return a residual network with so many blocks in each of four stages."""
+    """Return a residual network of four stages with these counts of blocks."""
     layers, i = [*conv(7, 3, width, relu, stride=2), MaxPool((3, 3), stride=2, padding=1)], width
     for stage, count in enumerate(counts):
         inner = width * 2**stage
@@ -47,7 +47,7 @@ def resnet(counts: tuple[int, ...], deep: bool, classes: int, width: int = 64) -
 # %%
 # K. Simonyan, A. Zisserman (2015), for images of 224 pixels.
 def vgg16(classes: int) -> Chain:
-    """Return 13 convolutions and three layers that see all of the image."""
+    """Return 13 convolutions and three dense layers."""
     layers, i = [], 3
     for o, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
         for _ in range(count):
@@ -86,7 +86,7 @@ MODELS: dict[str, Any] = {
 
 
 def main() -> None:
-    """Print the counts of parameters, and draw where they are."""
+    """Print the counts of parameters, and plot in which parts of the networks they are."""
     import matplotlib.pyplot as plt
 
     for name in ("resnet18", "resnet50", "vgg16", "mobilenet_v2"):

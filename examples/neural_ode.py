@@ -2,8 +2,8 @@
 A neural ODE
 ============
 
-Learned here: a solver is a loop over a model, `luxport.scan` compiles the loop once where the framework can, and
-gradients go through all of it. The right-hand side of an ODE is learned from a damped spiral.
+Learned here: an ODE solver is a loop over a model. `luxport.scan` compiles the loop's body once where the framework
+can, and gradients flow through the loop. The right-hand side of an ODE is learned from a damped spiral.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COMPILED = luxport.default_backend().name != "torch"
 STEP = 0.1
 
 # %%
-# The truth: y' = A y³, from one point on.
+# The true equation: y' = A y³, from one starting point.
 MATRIX = np.array([[-0.1, 2.0], [-2.0, -0.1]])
 
 
@@ -43,7 +43,7 @@ def compute_spiral(length: int) -> np.ndarray:
 
 
 # %%
-# The model is the field; cubes of the input help it, as they would in any fit.
+# The model is the right-hand side. It gets the cubes of its input, as the true equation has them.
 model = Chain(lambda y: y**3, Dense(2, 32, tanh), Dense(32, 2))
 
 

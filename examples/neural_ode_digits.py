@@ -2,9 +2,9 @@
 Digits by a neural ODE
 ======================
 
-Learned here: a custom layer that calls a solver, and solvers that other packages bring. What is between the first
-and the last layer is the solution of a differential equation: diffrax solves it on JAX, torchdiffeq on PyTorch, a few
-lines of our own elsewhere, each by the midpoint method with equal steps, so that the losses are the same.
+Learned here: a custom layer that calls a solver, and solvers of other packages. Between the first and the last layer, a
+differential equation is solved: by diffrax on JAX, by torchdiffeq on PyTorch, and by a few lines of our own elsewhere.
+All use the midpoint method with equal steps, so that the losses are the same.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ SOLVERS = {"jax": solve_by_diffrax, "torch": solve_by_torchdiffeq}
 
 
 # %%
-# The layer has the parameters of the field. The field has no state, so that a solver may call it as it likes.
+# The layer has the parameters of the field. The field has no state, so that solvers may call it any number of times.
 class NeuralODE(luxport.WrapperLayer):
     """Returns the solution at time 1 that starts at x: x (N, features) -> like x."""
 
     field: luxport.Layer
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        """Solve, by the package that belongs to the arrays."""
+        """Solve with the package for the framework of x."""
         solver = SOLVERS.get(luxport.backend_of(x).name, solve)
         return solver(lambda y: self.field(y, ps, st)[0], x), st
 
@@ -88,7 +88,7 @@ def train(epochs: int = 10, count: int = 1437) -> tuple[float, float, training.T
 
 
 def main() -> None:
-    """Train, and draw where the equation takes some digits."""
+    """Train, and plot the paths of some digits along the equation's solution."""
     import matplotlib.pyplot as plt
 
     loss, right, state = train()
@@ -102,7 +102,7 @@ def main() -> None:
         for name in names:
             seen, _ = model.layers[name](seen, state.ps[name], state.st[name])
         points = luxport.to_numpy(seen) - luxport.to_numpy(seen).mean(axis=0)
-        # The two directions in which the points differ most.
+        # Project on the first two principal components.
         points = points @ np.linalg.svd(points, full_matrices=False)[2][:2].T
         axis.scatter(*points.T, c=np.asarray(labels)[1437:], cmap="tab10", s=6)
         axis.set_title(title)

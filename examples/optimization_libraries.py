@@ -2,8 +2,8 @@
 Other optimizers
 ================
 
-Learned here: parameters as one vector fit every library that minimizes. The same fit is made by SciPy's L-BFGS, which
-only knows NumPy, and by luxport's Adam; on JAX by optax, on PyTorch by ``torch.optim``, which take the same trees.
+Learned here: with parameters as one vector, any library can minimize. The same function is fitted by SciPy's L-BFGS,
+which takes only NumPy arrays, by luxport's Adam, and by optax on JAX or ``torch.optim`` on PyTorch, which take trees.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ model = Chain(Dense(2, 16, tanh), Dense(16, 1))
 
 
 def minimize_by_scipy(steps: int) -> float:
-    """Minimize over the vector in SciPy; value and gradient are the backend's."""
+    """Return the loss that SciPy's L-BFGS finds; the backend computes values and gradients."""
     ps, st = luxport.setup(0, model)
     x, y = luxport.asarray(grid, dtype="float32"), luxport.asarray(values, dtype="float32")
     vector, unflatten = luxport.flatten(ps)
@@ -48,7 +48,7 @@ def minimize_by_scipy(steps: int) -> float:
 
 
 def minimize_by_adam(steps: int) -> tuple[float, list[float]]:
-    """Minimize by luxport's own Adam."""
+    """Return the last loss and all losses of luxport's Adam."""
     state = training.TrainState.create(model, optimizers.Adam(0.02))
     data = luxport.asarray(grid, dtype="float32"), luxport.asarray(values, dtype="float32")
     found = []
@@ -59,15 +59,15 @@ def minimize_by_adam(steps: int) -> tuple[float, list[float]]:
 
 
 def train(steps: int = 300) -> tuple[float, list[float], float]:
-    """Return Adam's last loss, all of them, and what SciPy found."""
+    """Return Adam's last loss, all its losses, and the loss that SciPy found."""
     last, path = minimize_by_adam(steps)
     return last, path, minimize_by_scipy(steps)
 
 
 # %%
-# The same by the frameworks' own optimizers: `ps` is a tree as they know it.
+# The same with the frameworks' own optimizers, which take trees of parameters such as `ps`.
 def minimize_by_framework(steps: int) -> float | None:
-    """Minimize by optax on JAX, by torch.optim on PyTorch; elsewhere return None."""
+    """Return the loss that optax (JAX) or torch.optim (PyTorch) finds; None on other backends."""
     ps, st = luxport.setup(0, model)
     x, y = luxport.asarray(grid, dtype="float32"), luxport.asarray(values, dtype="float32")
     slope = luxport.value_and_grad(lambda ps: losses.mse(model(x, ps, st)[0], y))

@@ -2,7 +2,7 @@
 A network that obeys an equation
 ================================
 
-Learned here: gradients nest. The loss of a physics-informed network asks for second derivatives of the model with
+Learned here: gradients nest. The loss of a physics-informed network has second derivatives of the model with
 respect to its input, and is itself differentiated with respect to the parameters. The equation is Poisson's on the unit
 square, u_xx + u_yy = -2 π² sin(πx) sin(πy), with u = 0 on its edge; its solution is sin(πx) sin(πy).
 """
@@ -21,7 +21,7 @@ from luxport import Chain, Dense, grad, namespace, optimizers, tanh, training
 COMPILED = luxport.default_backend().name != "torch"
 
 # %%
-# The edge is met by the form of the solution: x (1 - x) y (1 - y) times a network.
+# The solution is x (1 - x) y (1 - y) times a network, which is 0 on the edge for any parameters.
 model = Chain(Dense(2, 16, tanh), Dense(16, 16, tanh), Dense(16, 1))
 
 
@@ -32,7 +32,7 @@ def compute_solution(points: Any, ps: Any, st: Any) -> Any:
 
 
 # %%
-# Points do not see each other, so the gradient of a sum over them is every point's own derivative.
+# u at a point depends on that point alone, so the gradient of a sum over points has each point's own derivative.
 def compute_laplacian(points: Any, ps: Any, st: Any) -> Any:
     """Return u_xx + u_yy at each point."""
     total = namespace(points).sum
@@ -61,7 +61,7 @@ def train(steps: int = 600, count: int = 256) -> tuple[float, list[float], train
 
 
 def main() -> None:
-    """Train, and compare with the solution."""
+    """Train, and plot the network beside the exact solution."""
     import matplotlib.pyplot as plt
 
     last, _, state = train()

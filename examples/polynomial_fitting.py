@@ -2,8 +2,8 @@
 Fitting a polynomial
 ====================
 
-Learned here: the whole way from data over a model, a loss and an optimizer to a picture, in one screen. A small network
-learns the parabola y = x² - 2x from 128 noisy points.
+Learned here: data, a model, a loss, an optimizer, training and a plot, on one screen. A small network learns the
+parabola y = x² - 2x from 128 noisy points.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ print(model)
 
 
 # %%
-# `TrainState` has all that training changes, `train_step` returns the next one.
+# `TrainState` has everything that training changes; `train_step` returns the next state.
 def train(steps: int = 250) -> tuple[float, training.TrainState]:
     """Return the last loss and the trained state."""
     state = training.TrainState.create(model, optimizers.Adam(0.03))

@@ -2,9 +2,9 @@
 Qwen3, a language model
 =======================
 
-Learned here: a transformer of today, weights of a published checkpoint under their own names, and keys and values kept
-in a state. ``python examples/qwen3.py FOLDER 9707 11`` goes on after these tokens with a checkpoint of Hugging Face's
-form (config.json and .safetensors). Without a folder a small model learns to count in steps.
+Learned here: a current transformer, loading a published checkpoint by its own names, and a state as key-value cache.
+``python examples/qwen3.py FOLDER 9707 11`` continues these tokens with a checkpoint in Hugging Face's format
+(config.json and .safetensors). Without a folder, a small model is trained to count in steps.
 """
 
 import json
@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes  # noqa: F401 -- NumPy knows bfloat16 by it
+import ml_dtypes  # noqa: F401 -- registers bfloat16 with NumPy
 import numpy as np
 from safetensors.numpy import load_file
 from tqdm import tqdm
@@ -28,20 +28,20 @@ linear = partial(Dense, use_bias=False)
 
 
 # %%
-# Keys and values of earlier calls. Sizes stay, so that one compiled program serves all steps.
+# The key-value cache. Its size is constant, so that one compiled program works for all steps.
 class Cache(Layer):
-    """Keys and values (N, T, heads, features) go in at their positions, and all come out; without a length, these."""
+    """Stores keys and values (N, T, heads, features) at their positions, and returns all; without a length, these."""
 
     length: int
     shape: tuple[int, int]
 
     def initial_states(self, rng: luxport.random.Rng) -> dict[str, Any]:
-        """Return room for `length` tokens."""
+        """Return zeros for `length` tokens."""
         room = np.zeros((1, self.length, *self.shape), np.float32)
         return {"keys": room, "values": room} if self.length else {}
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        """Return keys, values, and which key each query sees."""
+        """Return keys, values, and the mask of which keys each query attends to."""
         (keys, values, positions), xp = x, luxport.namespace(x[0])
         if not self.length:
             return (keys, values, positions[:, None] >= positions[None, :]), st
@@ -53,7 +53,7 @@ class Cache(Layer):
 
 
 # %%
-# The parts are named as in the checkpoint. More heads ask than answer, and each of both is normalized.
+# Parts are named as in the checkpoint. Several query heads share a key head (GQA), and heads are normalized.
 def qwen3(c: dict[str, Any], cache_length: int = 0) -> Layer:
     """Return the model: tokens (N, T) and their positions (T,), both int -> logits (N, T, vocabulary)."""
     dims, inner, heads, features = c["hidden_size"], c["intermediate_size"], c["num_attention_heads"], c["head_dim"]
@@ -93,7 +93,7 @@ def qwen3(c: dict[str, Any], cache_length: int = 0) -> Layer:
 
 
 # %%
-# A checkpoint's weights are (out, in) and ours (in, out). Where it has no lm_head, that is the embedding.
+# A checkpoint's weights are (out, in) and ours (in, out). If it has no lm_head, the embedding is used for it.
 def load(folder: str, cache_length: int = 64) -> tuple[Layer, Any, Any]:
     """Return the model of a checkpoint, its parameters and its state."""
     config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
@@ -111,7 +111,7 @@ def load(folder: str, cache_length: int = 64) -> tuple[Layer, Any, Any]:
 
 
 def generate(model: Layer, ps: Any, st: Any, tokens: list[int], count: int) -> list[int]:
-    """Return `tokens` and the likeliest `count` after them; a step is one token, what came before is in the state."""
+    """Return `tokens` and the `count` likeliest tokens after them, one at a time, with the cache in the state."""
     step, new, found = luxport.jit(model) if COMPILED else model, tokens, tokens
     for _ in range(count):
         places = np.arange(len(found) - len(new), len(found), dtype=np.int32)
@@ -132,7 +132,7 @@ def train(steps: int = 150) -> tuple[float, Any]:
 
 
 def main() -> None:
-    """Train, and draw what comes after a few numbers."""
+    """Train, and plot how the model continues a few numbers."""
     import matplotlib.pyplot as plt
 
     (loss, state), cached = train(), qwen3(SMALL, cache_length=32)

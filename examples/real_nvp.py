@@ -2,8 +2,8 @@
 A normalizing flow
 ==================
 
-Learned here: a custom layer that returns more than an array. RealNVP's coupling layers turn two moons into a
-normal distribution and back, and each adds up by how much it stretches.
+Learned here: a custom layer that returns more than an array. RealNVP's coupling layers map two moons to a
+normal distribution and back, and each adds the logarithm of its Jacobian's determinant.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ COMPILED = luxport.default_backend().name != "torch"
 
 
 # %%
-# One coordinate stays, and determines how the other is scaled and shifted, so that the layer can be inverted.
+# One coordinate is kept, and determines scale and shift of the other, so that the layer is invertible.
 class Coupling(luxport.WrapperLayer):
-    """Takes and returns ``(x, logdet)``: points (N, 2), and the logarithm of how much they were stretched (N,)."""
+    """Takes and returns ``(x, logdet)``: points (N, 2), and the Jacobian's log-determinants (N,)."""
 
     net: luxport.Layer
     kept: int = 0
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        """Go from data to noise."""
+        """Map data to noise."""
         points, logdet = x
         (scale, shift), st = self.find_scale_and_shift(points, ps, st)
         moved = self.join(points, points[:, 1 - self.kept] * namespace(points).exp(scale) + shift)
         return (moved, logdet + scale), st
 
     def invert(self, points: Any, ps: Any, st: Any) -> Any:
-        """Go from noise to data."""
+        """Map noise to data."""
         (scale, shift), _ = self.find_scale_and_shift(points, ps, st)
         return self.join(points, (points[:, 1 - self.kept] - shift) * namespace(points).exp(-scale))
 
@@ -47,7 +47,7 @@ class Coupling(luxport.WrapperLayer):
         return (luxport.tanh(y[:, 0]), y[:, 1]), st
 
     def join(self, points: Any, other: Any) -> Any:
-        """Put the coordinate that stays beside the other one."""
+        """Return points (N, 2) with the other coordinate replaced."""
         pair = [points[:, self.kept], other] if self.kept == 0 else [other, points[:, self.kept]]
         return namespace(points).stack(pair, axis=-1)
 
@@ -56,7 +56,7 @@ model = Chain(*[Coupling(Chain(Dense(1, 32, tanh), Dense(32, 2)), kept=i % 2) fo
 
 
 def objective(model: Any, ps: Any, st: Any, points: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """Return the mean of minus the logarithm of the density."""
+    """Return the mean negative log-density."""
     xp = namespace(points)
     (noise, logdet), st = model((points, 0 * points[:, 0]), ps, st)
     return xp.mean(xp.sum(noise**2, axis=-1) / 2 + np.log(2 * np.pi) - logdet), st, {}

@@ -2,7 +2,7 @@
 A simple recurrent network
 ==========================
 
-Learned here: sequences are arrays (N, T, F), `LSTM` runs over them, and what is masked or selected is a layer in the
+Learned here: sequences are arrays (N, T, F), `LSTM` runs over them, and selecting a step is a layer of the
 chain. The network tells spirals that turn left from spirals that turn right.
 """
 
@@ -30,7 +30,7 @@ def draw_spirals(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 # %%
-# The last output of the LSTM decides.
+# The spiral is classified by the last output of the LSTM.
 model = Chain(LSTM(2, 8), SelectDim(1, -1), Dense(8, 1))
 objective = losses.BinaryCrossEntropyLoss(logits=True)
 

@@ -1,4 +1,4 @@
-"""A backend for a toy framework whose arrays are boxes around NumPy's, with a `tanh` of its own."""
+"""A backend for a toy framework: its arrays wrap NumPy's, and it overrides `tanh`."""
 
 import re
 from types import ModuleType, SimpleNamespace
@@ -10,9 +10,9 @@ from luxport import tree
 
 
 class ToyArray:
-    """A box around a NumPy array."""
+    """A wrapper of a NumPy array."""
 
-    __array_ufunc__ = None  # NumPy's scalars leave their operators to the box
+    __array_ufunc__ = None  # so that operators of NumPy scalars and boxes call the box's methods
 
     def __init__(self, values):
         self.values = values
@@ -20,18 +20,18 @@ class ToyArray:
 
 
 def unbox(values):
-    """Take arrays out of their boxes, at any depth."""
+    """Return a nested structure with boxes replaced by their NumPy arrays."""
     return tree.map(lambda leaf: leaf.values if isinstance(leaf, ToyArray) else leaf, values)
 
 
 def box(values):
-    """Put arrays into boxes, at any depth."""
+    """Return a nested structure with NumPy arrays wrapped in boxes."""
     arrays = (np.ndarray, np.generic)
     return tree.map(lambda leaf: ToyArray(np.asarray(leaf)) if isinstance(leaf, arrays) else leaf, values)
 
 
 def forward(target):
-    """Let a function, or all functions of a module, take boxes and return boxes."""
+    """Wrap a function, or all functions of a module, to take and return boxes."""
     if isinstance(target, ModuleType):
         return type("Namespace", (), {"__getattr__": lambda self, name: forward(getattr(target, name))})()
     is_function = callable(target) and not isinstance(target, type)
