@@ -23,7 +23,8 @@ from luxport_conformance.operations import every_operation
 NEED_SIZES = {
     "apply_rotary_embedding": {0, 1, 2}, "conv_nd": {1}, "conv_transpose_nd": {1}, "fold_nd": {0},
     "grid_sample": {0, 1},
-    "gru_sweep": {2}, "gru_v3_sweep": {2}, "imrotate": {0}, "istft": {0, 1}, "lstm_sweep": {2}, "rrelu": {0},
+    "gru_sweep": {2}, "gru_v3_sweep": {2}, "imrotate": {0}, "istft": {0, 1}, "lstm_sweep": {2}, "rotation_taps": {0},
+    "rrelu": {0},
     "scaled_dot_product_attention": {0, 1}, "spectrogram": {0, 1}, "stft": {0, 1}, "weight_norm": {1},
 }
 # fmt: on

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from luxport.ops.averages import take_smaller
 from luxport_jax.ops.readable_values import may_look
+from luxport_jax.ops.shapes import are_fixed
 
 __all__ = ["average"]
 
@@ -27,7 +28,9 @@ def average(x: Any, *, mean: Callable[[Any], Any]) -> Any:
     fixed, plain = jax.lax.stop_gradient((x, found))
     if may_look(found):
         return found if bool(jnp.isfinite(plain).all()) else _replace(found, take_smaller(fixed, mean))
-    if x.size < _MANY * found.size or jax.default_backend() != "cpu":
+    # A free size of `jax.export` cannot be compared: a branch is right for any.
+    few = are_fixed(x) and x.size < _MANY * found.size
+    if few or jax.default_backend() != "cpu":
         return _replace(found, take_smaller(fixed, mean))
     return _replace(
         found,
