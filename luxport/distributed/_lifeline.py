@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from luxport.distributed._launch import World
-from luxport.distributed._watcher import wait_for
+from luxport.distributed._watcher import SHORTLY, wait_for
 
 __all__ = ["Lifeline"]
 
@@ -36,6 +36,7 @@ class Lifeline:
         self._world, self._connections = world, connections
         self._watcher: subprocess.Popen[bytes] | None = None
         self._pipe = -1
+        self._seconds = 0.0
         if world.rank:
             place = f"rank {world.rank} of {world.size}"
             self._watch(f"{place} lost rank 0, which ended: {consequence}. Start all of them again")
@@ -64,12 +65,17 @@ class Lifeline:
         if self._watcher is not None:
             self._watcher.wait(seconds)
 
+    def note_missing(self, ranks: list[int]) -> list[int]:
+        """Return the ranks. If rank 0 is among them, `end` waits for its connection to close, which may come later."""
+        self._seconds = SHORTLY if 0 in ranks else self._seconds
+        return ranks
+
     def end(self) -> None:
         """Say goodbye to the others, so that the end of this process is not reported as a failure."""
         atexit.unregister(self.end)
         if self._watcher is not None and self._watcher.poll() is None:
             # If rank 0 is already gone, let the watcher report it, as the engine may kill this process meanwhile.
-            if not wait_for([one.fileno() for one in self._connections], 0):
+            if not wait_for([one.fileno() for one in self._connections], self._seconds):
                 self._watcher.kill()
             self._watcher.wait()
         for one in self._connections:

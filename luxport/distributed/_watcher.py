@@ -10,9 +10,9 @@ import os
 import select
 import sys
 
-__all__ = ["wait_for"]
+__all__ = ["SHORTLY", "wait_for"]
 
-_SHORTLY = 2.0
+SHORTLY = 2.0
 """The seconds to wait for news of rank 0 after the process beside this one has ended, perhaps because rank 0 did."""
 
 _STANDARD_ERROR = 2
@@ -30,7 +30,7 @@ def main() -> None:
     connection, pipe, line = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     ready = wait_for([connection, pipe])
     if connection not in ready:
-        ready = wait_for([connection], _SHORTLY)
+        ready = wait_for([connection], SHORTLY)
     if connection in ready and not _read_byte(connection):
         os.write(_STANDARD_ERROR, f"{line}\n".encode())
 

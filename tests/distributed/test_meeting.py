@@ -139,7 +139,10 @@ def _three_lifelines(port: int) -> list[Lifeline]:
 
 @pytest.mark.parametrize(
     "how",
-    ["well", "by force", "by force, with a process of its own left", "by force, before rank 1 ends", "with rank 1"],
+    [
+        *("well", "by force", "by force, with a process of its own left", "by force, before rank 1 ends"),
+        *("with rank 1", "after rank 1 knows"),
+    ],
 )
 def test_a_process_that_loses_rank_0_reports_it(how: str, port: int, capfd: pytest.CaptureFixture[str]) -> None:
     """Nothing is printed if rank 0 ends normally, or if another rank does."""
@@ -150,6 +153,10 @@ def test_a_process_that_loses_rank_0_reports_it(how: str, port: int, capfd: pyte
             second._close()
         if how == "well":
             first.end()
+        elif how == "after rank 1 knows":
+            assert second.note_missing([0]) == [0]
+            threading.Timer(0.3, first._close).start()
+            second.end()
         else:
             first._close()
         if how == "by force, before rank 1 ends":

@@ -188,7 +188,7 @@ class JaxEngine:
     def find_missing_ranks(self) -> list[int]:
         """Return the ranks that do not answer through the store."""
         self._lost = True
-        return self._alarm.find_missing_ranks()
+        return self._lifeline.note_missing(self._alarm.find_missing_ranks())
 
     def stop(self) -> None:
         """Shut `jax.distributed` down.
