@@ -95,7 +95,8 @@ def _differentiate_batch(
 
 def _split_data(data: Any, count: int) -> tuple[list[Any], list[Any], float]:
     """Split data into parts: return larger ones, those with one sample fewer, and the latter's fraction of samples."""
-    size = find_first_size("train_step with accumulate", data)
+    # After a second size PyTorch's compiler keeps it open, and cannot divide it: a tuple of that length makes it known.
+    size = len((None,) * find_first_size("train_step with accumulate", data))
     count = max(min(count, size), 1)
     length, more = divmod(size, count)
     ends = [0]

@@ -83,6 +83,17 @@ def test_a_changed_objective_is_another_program(differentiating):
         train_step(Scaled(i + 10.0), batch, create_state(differentiating, PLAIN), jit=False)
 
 
+def test_compiled_accumulation_takes_batches_of_several_sizes():
+    """After a second size PyTorch's compiler keeps sizes open; eager steps are the reference."""
+    eager, compiled = (create_state("torch", PLAIN) for _ in range(2))
+    for size in (4, 6, 7):
+        batch = lp.asarray(X[:size], backend="torch"), lp.asarray(Y[:size], backend="torch")
+        _, _, eager = train_step(LOSS, batch, eager, jit=False, accumulate=2)
+        _, _, compiled = train_step(LOSS, batch, compiled, accumulate=2)
+    for mine, want in zip(lp.tree.leaves(compiled.ps), lp.tree.leaves(eager.ps), strict=True):
+        np.testing.assert_allclose(lp.to_numpy(mine), lp.to_numpy(want), rtol=1e-5, atol=1e-7)
+
+
 def test_accumulated_parts_and_several_steps_equal_single_steps(differentiating):
     batch = make_data(differentiating)
     whole, parts = [
