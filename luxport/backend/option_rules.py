@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral, Number, Real
 from typing import Any, SupportsInt
@@ -129,9 +129,21 @@ def convert_scalars(value: Any) -> Any:
     return value
 
 
-def convert_arguments(args: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Convert NumPy scalars among the arguments of a class of luxport, so that equal options make equal objects."""
+def convert_arguments(
+    built: Any, args: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Convert NumPy scalars among the arguments of a class of luxport, so that equal options make equal objects.
+
+    A custom class may give its fields any meaning: its arguments are returned unchanged.
+    """
+    if not is_of_luxport(built):
+        return args, options
     return tuple([convert_scalars(value) for value in args]), {n: convert_scalars(v) for n, v in options.items()}
+
+
+def is_of_luxport(built: Any) -> bool:
+    """Return whether the class of a layer, loss or rule comes with luxport, and its options have known meanings."""
+    return type(built).__module__.startswith("luxport.")
 
 
 def is_finite(value: Any) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 from luxport.backend import is_compiling
-from luxport.backend.option_rules import convert_arguments
+from luxport.backend.option_rules import convert_arguments, is_of_luxport
 from luxport.call_arguments import explain_wrong_arguments
 from luxport.core.entries import record_entries
 from luxport.core.layer_base import LayerBase, is_layers
@@ -29,10 +29,9 @@ def complete_when_built(init: Callable[..., None]) -> Callable[..., None]:
         if is_compiling():  # a compiler cannot follow these checks, and raises errors of its own
             init(self, *args, **options)
             return
-        of_luxport = type(self).__module__.startswith("luxport.")
-        args, options = convert_arguments(args, options) if of_luxport else (args, options)
+        args, options = convert_arguments(self, args, options)
         explaining(self, *args, **options)
-        if of_luxport:  # users' classes may annotate their fields as they like
+        if is_of_luxport(self):  # users' classes may annotate their fields as they like
             expect_options_of(self)
         if type(self).__init__ is wrapper:  # otherwise a subclass's __init__ called this one, and does it at its end
             _check_held_layers(self)

@@ -22,6 +22,7 @@ from luxport.backend.option_rules import (
     allow_none,
     allow_number,
     convert_arguments,
+    is_of_luxport,
 )
 from luxport.call_arguments import explain_wrong_arguments
 from luxport.core.input_checks import shape_of, shape_text
@@ -111,8 +112,7 @@ def explain_wrong_options(init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)
     def checked(self: Any, *args: Any, **options: Any) -> None:
-        of_luxport = type(self).__module__.startswith("luxport.")
-        args, options = convert_arguments(args, options) if of_luxport else (args, options)
+        args, options = convert_arguments(self, args, options)
         try:
             init(self, *args, **options)
         except TypeError as error:
@@ -120,7 +120,7 @@ def explain_wrong_options(init: Callable[..., None]) -> Callable[..., None]:
             if wrong is None:
                 raise
             raise TypeError(wrong) from error
-        if of_luxport:
+        if is_of_luxport(self):
             try:
                 expect_options(OPTIONS, vars(self), None)
             except LayerError as error:

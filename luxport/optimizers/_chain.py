@@ -8,6 +8,7 @@ from typing import Any
 
 from luxport import tree
 from luxport.backend import Array, backend_of, namespace
+from luxport.backend.option_rules import is_of_luxport
 from luxport.optimizers._construction import explains_itself
 from luxport.optimizers._rule import (
     Batched,
@@ -270,7 +271,7 @@ class MixedPrecision(Clocked, Compound):
 
 def _shares(rule: Rule) -> bool:
     """Tell whether a rule is known to step all arrays at the same updates; of custom rules that is not known."""
-    return type(rule).__module__.startswith("luxport.") and (not isinstance(rule, Clocked) or rule.shares)
+    return is_of_luxport(rule) and (not isinstance(rule, Clocked) or rule.shares)
 
 
 def _select(condition: Array, new: Any, old: Any) -> Any:

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from luxport.backend import is_compiling
-from luxport.backend.option_rules import convert_arguments
+from luxport.backend.option_rules import convert_arguments, is_of_luxport
 from luxport.core.construction import explain_failures
 from luxport.core.option_types import expect_options_of, explain_wrong_option, is_scalar
 from luxport.schedules._schedule import Schedule
@@ -46,7 +46,7 @@ def check_rule(given: Any) -> None:
     if isinstance(given, Compound):
         for inner in given.inner_rules:
             check_rule(inner)
-    elif is_dataclass(given) and type(given).__module__.startswith("luxport."):
+    elif is_dataclass(given) and is_of_luxport(given):
         wrong = explain_wrong_option(type(given), vars(given))
         if wrong is not None:
             raise TypeError(wrong)
@@ -74,10 +74,9 @@ def _refuse_schedules(name: str, init: Callable[..., None]) -> Callable[..., Non
         if name != "Scheduler":
             for value in (*args, *options.values()):
                 _refuse_schedule(name, value)
-        of_luxport = type(self).__module__.startswith("luxport.")
-        args, options = convert_arguments(args, options) if of_luxport else (args, options)
+        args, options = convert_arguments(self, args, options)
         explaining(self, *args, **options)
-        if of_luxport:  # custom rules may annotate their fields freely
+        if is_of_luxport(self):  # custom rules may annotate their fields freely
             expect_options_of(self, arrays=is_scalar)
         _expect_inner_rules(self)
 

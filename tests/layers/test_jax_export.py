@@ -49,6 +49,22 @@ def test_training_with_random_layers_is_exported_with_a_free_batch() -> None:
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
+def test_running_means_are_taken_of_a_free_batch():
+    """Means may need a second sum or a branch, which must not depend on comparing free sizes."""
+    layer = lp.InstanceNorm(3, track_stats=True)
+    ps, st = lp.setup(0, layer, backend="jax")
+    (batch,) = export.symbolic_shape("batch")
+
+    def run(x: Any) -> Any:
+        y, after = layer(x, ps, lp.train_mode(st))
+        return y, after["running_mean"]
+
+    program = export.export(jax.jit(run))(jax.ShapeDtypeStruct((batch, 3, 4, 5), jnp.float32))
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(6, 3, 4, 5)), jnp.float32)
+    for got, want in zip(program.call(x), run(x), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("name", "i"), [(name, i) for name in EXAMPLES for i in range(len(EXAMPLES[name])) if (name, i) not in NO_BATCH]
 )
